@@ -1,0 +1,65 @@
+"""jaxblend separates overlapping galaxies: positions, fluxes, shapes and deblended images, with uncertainties.
+
+>>> import jaxblend as jb
+>>> obs = jb.Observation(image, weight, psf, pixel_scale=0.2, bands="ugrizy")  # doctest: +SKIP
+>>> jb.fit(obs, positions).catalog  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxblend import plot
+    from jaxblend.detect import detect
+    from jaxblend.errors import JaxblendWarning
+    from jaxblend.fitting import Fit, fit, fit_batch
+    from jaxblend.forward.frame import Frame
+    from jaxblend.forward.galaxies import BulgeDisk, DeVaucouleurs, Exponential, Sersic, Star
+    from jaxblend.forward.observation import Observation
+    from jaxblend.forward.psf import AiryPSF, ConvolvedPSF, GaussianPSF, KolmogorovPSF, MoffatPSF
+    from jaxblend.forward.sampled_psf import ImagePSF
+    from jaxblend.frames import deblend
+    from jaxblend.infer.flags import Flag, Outcome, decode_flags
+    from jaxblend.io.surveys import get_survey
+    from jaxblend.priors import Population, Prior, population_prior
+    from jaxblend.simulate import psf_from_galsim, simulate, simulate_blends
+
+_HOMES = {
+    "jaxblend": ("plot",),
+    "jaxblend.detect": ("detect",),
+    "jaxblend.errors": ("JaxblendWarning",),
+    "jaxblend.fitting": ("Fit", "fit", "fit_batch"),
+    "jaxblend.forward.frame": ("Frame",),
+    "jaxblend.forward.galaxies": ("BulgeDisk", "DeVaucouleurs", "Exponential", "Sersic", "Star"),
+    "jaxblend.forward.observation": ("Observation",),
+    "jaxblend.forward.psf": ("AiryPSF", "ConvolvedPSF", "GaussianPSF", "KolmogorovPSF", "MoffatPSF"),
+    "jaxblend.forward.sampled_psf": ("ImagePSF",),
+    "jaxblend.frames": ("deblend",),
+    "jaxblend.infer.flags": ("Flag", "Outcome", "decode_flags"),
+    "jaxblend.io.surveys": ("get_survey",),
+    "jaxblend.priors": ("Population", "Prior", "population_prior"),
+    "jaxblend.simulate": ("psf_from_galsim", "simulate", "simulate_blends"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: F822, RUF022 (names are resolved below; in the order of a user's work)
+    "get_survey", "Observation", "Frame",
+    "GaussianPSF", "MoffatPSF", "KolmogorovPSF", "AiryPSF", "ConvolvedPSF", "ImagePSF", "psf_from_galsim",
+    "BulgeDisk", "Sersic", "Exponential", "DeVaucouleurs", "Star",
+    "Population", "Prior", "population_prior",
+    "fit", "fit_batch", "Fit", "Flag", "Outcome", "decode_flags",
+    "detect", "deblend", "simulate", "simulate_blends", "plot", "JaxblendWarning",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name from its module when it is first used, which keeps ``import jaxblend`` quick."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'jaxblend' has no attribute {name!r}")
+    home = _HOME_OF[name]
+    return import_module("jaxblend.plot") if name == "plot" else getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

@@ -1,0 +1,142 @@
+"""Thousands of blends of any size: padded, sorted into buckets of one shape, fitted a chunk at a time."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+from jaxblend.fitting.prepare import prepare
+from jaxblend.fitting.result import Fit
+from jaxblend.fitting.solve import shape_key, solve
+from jaxblend.forward.galaxies import AbstractGalaxy, BulgeDisk
+from jaxblend.forward.observation import Observation
+from jaxblend.priors import Population, Prior
+
+__all__ = ["fit_batch", "reference_band"]
+
+
+def fit_batch(
+    observations: Iterable,
+    positions: Iterable,
+    *,
+    model: AbstractGalaxy | None = None,
+    stars: Iterable | None = None,
+    prior: Prior | None = None,
+    population: Population | None = None,
+    position_scatter: float | None = None,
+    batch_size: int = 16,
+    keep_observations: bool = True,
+    progress: bool = False,
+) -> list[Fit]:
+    """Fit many blends; the result of each is the same as from ``fit`` on its own.
+
+    Parameters
+    ----------
+    observations
+        An ``Observation`` per blend, or a tuple of them for a joint fit. May be a generator: it is read as needed.
+    positions
+        (n, 2) per blend, as for ``fit``.
+    model, prior, population, position_scatter
+        As for ``fit``.
+    stars
+        None, or n booleans per blend.
+    batch_size
+        Blends in one call of a compiled program: bounds the memory, does not change a result.
+    keep_observations
+        False lets the images go once they are fitted, so that memory does not grow with the number of blends;
+        ``Fit.images``, ``model`` and ``residual`` are then not to be had.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    list of Fit
+        In the order of the input. A blend that could not be fitted is flagged; the rest go on.
+
+    Raises
+    ------
+    ValueError
+        If an input is wrong, naming the blend.
+    """
+    model = BulgeDisk() if model is None else model
+    options = {"prior": prior, "population": population, "position_scatter": position_scatter}
+    found: dict[int, Fit] = {}
+    waiting: dict = defaultdict(list)
+    pending: list[Future] = []
+    workers = max(1, min(os.cpu_count() or 1, 4))
+
+    with ThreadPoolExecutor(workers) as pool, _progress_bar(progress, observations) as advance:
+
+        def collect(most: int):
+            while len(pending) > most:
+                for i, result in pending.pop(0).result():
+                    found[i] = result
+                    advance()
+
+        for i, (each, where, star) in enumerate(_paired(observations, positions, stars)):
+            group = each if isinstance(each, (tuple, list)) else (each,)
+            try:
+                item = prepare(group, where, model=model, stars=star, **options)
+            except ValueError as error:
+                raise ValueError(f"blend {i}: {error}") from None
+            key = (shape_key(item), reference_band(group))
+            waiting[key].append((i, item, tuple(group)))
+            if len(waiting[key]) == batch_size:
+                pending.append(pool.submit(_run, waiting.pop(key), key[1], batch_size, keep_observations))
+                collect(2 * workers)
+        for key, entries in waiting.items():
+            pending.append(pool.submit(_run, entries, key[1], batch_size, keep_observations))
+        collect(0)
+    return [found[i] for i in range(len(found))]
+
+
+def _run(entries, reference, batch_size, keep) -> list[tuple[int, Fit]]:
+    """One call; a chunk that is not full is filled up with its first blend, so that it is the same program."""
+    items = [item for _, item, _ in entries]
+    full = items if len(items) == 1 else items + items[:1] * (batch_size - len(items))
+    results = solve(full, reference)[: len(items)]
+    return [
+        (i, Fit.of(group, item, *result, reference=reference, keep=keep))
+        for (i, item, group), result in zip(entries, results, strict=True)
+    ]
+
+
+def reference_band(observations: tuple[Observation, ...]) -> int:
+    """Index of the band named r, else i, else the middle one, over all observations."""
+    names = [b.lower().removeprefix("hsc-") for o in observations for b in o.bands]
+    return next((names.index(b) for b in ("r", "i", "vis") if b in names), len(names) // 2)
+
+
+def _paired(observations, positions, stars) -> Iterator:
+    missing = object()
+    stars = itertools.repeat(None) if stars is None else _and_then(stars, None)
+    for each, where, star in zip(_and_then(observations, missing), _and_then(positions, missing), stars):  # noqa: B905
+        if each is missing and where is missing:
+            return
+        if each is missing or where is missing:
+            raise ValueError("observations and positions differ in number: give one array of positions per observation")
+        yield each, where, star
+    raise ValueError("stars has fewer entries than there are blends")
+
+
+def _and_then(values, last):
+    yield from values
+    yield last
+
+
+@contextmanager
+def _progress_bar(show, observations):
+    if not show:
+        yield lambda: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as bar:
+        total = len(observations) if hasattr(observations, "__len__") else None
+        task = bar.add_task("fitting blends", total=total)
+        yield lambda: bar.advance(task)

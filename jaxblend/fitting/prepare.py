@@ -1,0 +1,196 @@
+"""From observations and positions to padded arrays whose shapes repeat, so that few programs are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from jaxblend.forward import checks
+from jaxblend.forward.frame import Frame
+from jaxblend.forward.galaxies import AbstractGalaxy
+from jaxblend.forward.likelihood import Exposure
+from jaxblend.forward.observation import Observation
+from jaxblend.forward.psf import AbstractPSF
+from jaxblend.forward.sampled_psf import ImagePSF
+from jaxblend.forward.wcs import local_frame
+from jaxblend.infer.posterior import Blend
+from jaxblend.priors import Population, Prior, population_prior
+
+__all__ = ["Item", "prepare", "seeds_on_sky"]
+
+_SLOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+_STAMP_STEP = 16
+
+
+class Item(eqx.Module):
+    """One blend, padded; every leaf is an array, so items of one shape stack."""
+
+    images: tuple[Float[Array, "C H W"], ...]
+    root_weights: tuple[Float[Array, "C H W"], ...]
+    psfs: tuple[AbstractPSF, ...]
+    frames: tuple[Frame, ...]
+    seeds: Float[Array, "K 2"]
+    present: Bool[Array, " K"]
+    is_star: Bool[Array, " K"]
+    prior: Prior
+    model: AbstractGalaxy
+
+    def blend(self) -> Blend:
+        """With the transfer functions, which are larger than the PSFs and made on the device."""
+        exposures = tuple(
+            Exposure(image, root_weight, _per_band(psf.transfer(frame), image.shape[0]), frame)
+            for image, root_weight, psf, frame in zip(
+                self.images, self.root_weights, self.psfs, self.frames, strict=True
+            )
+        )
+        return Blend(exposures, self.seeds, self.present, self.is_star, self.prior, self.model)
+
+
+def seeds_on_sky(observations: Sequence[Observation], positions: np.ndarray):
+    """Seeds (n, 2) in tangent-plane arcsec and the frame of each observation about one tangent point.
+
+    One observation takes pixels (x, y). Several take (ra, dec) in degrees if all have a WCS, else arcsec from the
+    middle of each image.
+    """
+    if len(observations) == 1:
+        frame = observations[0].frame
+        return frame.pixel_to_sky(positions), [frame]
+    if all(o.wcs is not None for o in observations):
+        centre = positions.mean(0)
+        frames = [_about(o, centre) for o in observations]
+        first = observations[0]
+        pixels = np.stack(first.wcs.world_to_pixel_values(*positions.T), -1)
+        return frames[0].pixel_to_sky(pixels), frames
+    if any(o.wcs is not None for o in observations):
+        raise ValueError("some observations have a WCS and some do not: give all of them one, or none")
+    return positions, [o.frame for o in observations]
+
+
+def _about(observation, centre):
+    frame = observation.frame
+    padding = frame.padded[0] / frame.shape[0]
+    return local_frame(
+        observation.wcs, frame.shape, centre=centre, padding=padding, oversampling=frame.oversampling
+    )
+
+
+def prepare(
+    observations: Sequence[Observation],
+    positions,
+    *,
+    model: AbstractGalaxy,
+    stars=None,
+    prior: Prior | None = None,
+    population: Population | None = None,
+    position_scatter: float | None = None,
+) -> Item:
+    """Check the positions and pad a blend to the next ladder of stamp sizes and source slots."""
+    array = checks.positions(positions)
+    seeds, frames = seeds_on_sky(observations, array)
+    is_star = _stars(stars, len(array))
+    if prior is None:
+        scatter = position_scatter or max(float(f.pixel_scale) for f in frames)
+        prior = population_prior(
+            model,
+            _all_bands(observations),
+            zero_point=_zero_points(observations),
+            position_scatter=scatter,
+            population=population,
+        )
+    elif prior.size != 2 + _n_bands(observations) * model.n_components + len(model.shape_names):
+        raise ValueError(
+            f"prior has {prior.size} parameters a source; this model in {_n_bands(observations)} bands needs "
+            f"{2 + _n_bands(observations) * model.n_components + len(model.shape_names)}"
+        )
+    slots = _ladder(len(array))
+    padding = (0, slots - len(array))
+    psfs = tuple(_slots_of_psf(o.psf, len(array), slots) for o in observations)
+    padded = [_pad(o, f) for o, f in zip(observations, frames, strict=True)]
+    item = Item(
+        images=tuple(p[0] for p in padded),
+        root_weights=tuple(p[1] for p in padded),
+        psfs=psfs,
+        frames=tuple(p[2] for p in padded),
+        seeds=np.pad(seeds, (padding, (0, 0))),
+        present=np.arange(slots) < len(array),
+        is_star=np.pad(is_star, padding),
+        prior=prior,
+        model=model,
+    )
+    dtype = jnp.asarray(0.0, dtype=float).dtype
+    return jax.tree.map(lambda x: np.asarray(x, dtype) if _is_real(x) else x, item)
+
+
+def _is_real(leaf) -> bool:
+    return isinstance(leaf, (np.ndarray, jax.Array)) and np.issubdtype(leaf.dtype, np.floating)
+
+
+def _stars(stars, n):
+    if stars is None:
+        return np.zeros(n, bool)
+    array = np.asarray(stars)
+    if array.shape != (n,) or array.dtype != bool:
+        raise ValueError(f"stars must be {n} booleans, one per position, got shape {array.shape}, {array.dtype}")
+    return array
+
+
+def _ladder(n):
+    return next((s for s in _SLOTS if s >= n), -(-n // 16) * 16)
+
+
+def _pad(observation, frame):
+    """Image and root weight with masked rows and columns added after the last, and the frame of that shape."""
+    height, width = (-(-n // _STAMP_STEP) * _STAMP_STEP for n in frame.shape)
+    widths = ((0, 0), (0, height - frame.shape[0]), (0, width - frame.shape[1]))
+    padding = max(p / s for p, s in zip(frame.padded, frame.shape, strict=True))
+    larger = Frame(
+        (height, width),
+        jacobian=frame.jacobian,
+        origin=frame.origin,
+        padding=min(padding, 2.0) if padding < 2.3 else padding,
+        oversampling=frame.oversampling,
+    )
+    return np.pad(observation.image, widths), np.sqrt(np.pad(observation.weight, widths)), larger
+
+
+def _slots_of_psf(psf, n, slots):
+    """One PSF per source is padded to the slots."""
+    if not isinstance(psf, ImagePSF) or np.ndim(psf.image) == 3:
+        return psf
+    if psf.image.shape[0] != n:
+        raise ValueError(f"psf is given for {psf.image.shape[0]} sources, but there are {n} positions")
+    image = np.pad(psf.image, ((0, slots - n), (0, 0), (0, 0), (0, 0)), mode="edge")
+    centre = np.pad(psf.centre, ((0, slots - n), (0, 0), (0, 0)), mode="edge")
+    return ImagePSF(image, oversampling=psf.oversampling, includes_pixel=psf.includes_pixel, centre=centre)
+
+
+def _per_band(transfer, n_bands):
+    return jnp.broadcast_to(transfer, (*transfer.shape[:-3], n_bands, *transfer.shape[-2:]))
+
+
+def _n_bands(observations):
+    return sum(o.n_bands for o in observations)
+
+
+def _all_bands(observations):
+    return [b for o in observations for b in o.bands]
+
+
+def _zero_points(observations):
+    return np.concatenate([_zero_point(o) for o in observations])
+
+
+def _zero_point(observation):
+    """AB zero points; where none is known, one at which a star of magnitude 25.5 has S/N 5."""
+    if observation.zero_point is not None:
+        return observation.zero_point
+    power = np.abs(np.asarray(observation.psf.transfer(observation.frame))) ** 2
+    power = power.reshape(-1, *power.shape[-3:])[0]
+    sharpness = np.broadcast_to(power.mean((-2, -1)), observation.n_bands)  # sum of the squared PSF
+    depth = np.array([np.median(w[w > 0]) if (w > 0).any() else 1.0 for w in observation.weight])
+    return 25.5 + 2.5 * np.log10(5 / np.sqrt(sharpness * depth))

@@ -1,0 +1,44 @@
+"""The compiled program: blends of one padded shape, one after the other on a CPU, side by side elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxblend.fitting.prepare import Item
+from jaxblend.infer.map import MapResult, maximum_a_posteriori
+from jaxblend.infer.summary import Summary, summarise
+
+__all__ = ["shape_key", "solve"]
+
+
+def shape_key(item: Item):
+    """Blends with equal keys share a program: equal structure and equal shapes."""
+    arrays, static = eqx.partition(item, eqx.is_array)
+    leaves, structure = jax.tree.flatten(arrays)
+    return structure, tuple((x.shape, str(x.dtype)) for x in leaves), tuple(map(repr, jax.tree.leaves(static)))
+
+
+def solve(items: Sequence[Item], reference: int) -> list[tuple[MapResult, Summary]]:
+    """Fit items of one key; the results are NumPy, one pair per item."""
+    stacked = jax.tree.map(lambda *x: np.stack(x) if eqx.is_array(x[0]) else x[0], *items)
+    results = jax.tree.map(np.asarray, _solve(stacked, reference))
+    return [jax.tree.map(lambda x, i=i: x[i], results) for i in range(len(items))]
+
+
+@eqx.filter_jit
+def _solve(stacked: Item, reference: int):
+    arrays, static = eqx.partition(stacked, eqx.is_array)
+
+    def one(arrays):
+        blend = eqx.combine(arrays, static).blend()
+        result = maximum_a_posteriori(blend)
+        return result, summarise(result.u, blend, reference)
+
+    arrays = jax.tree.map(jnp.asarray, arrays)
+    # The blends' loops stop on their own on a CPU, and each one's arrays stay in the cache.
+    return jax.lax.map(one, arrays) if jax.default_backend() == "cpu" else jax.vmap(one)(arrays)

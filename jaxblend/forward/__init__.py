@@ -1,0 +1,1 @@
+"""From parameters to pixels: frames, PSFs, galaxy models and the renderer. Imports only jax, equinox and numpy."""

@@ -1,0 +1,92 @@
+"""The renderer: sources -> Fourier space -> times PSF and pixel -> one inverse FFT per band -> pixels."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Complex, Float
+
+from jaxblend.forward.frame import Frame
+from jaxblend.forward.scene import Sources
+
+__all__ = ["Grid", "images", "render", "source_spectrum", "to_pixels"]
+
+
+class Grid(eqx.Module):
+    """Wavenumbers on which sources are evaluated: in radians per pixel, and on the sky per arcsec."""
+
+    pixel_x: Float[Array, "#a #b"]
+    pixel_y: Float[Array, "#a #b"]
+    sky_x: Float[Array, "a b"]
+    sky_y: Float[Array, "a b"]
+    to_pixel: Float[Array, "2 2"]
+    offset: Float[Array, "2"]
+
+    @classmethod
+    def of(cls, frame: Frame, *, ky=None, kx=None) -> Grid:
+        """The full Fourier grid of a frame, or the chosen wavenumbers ky (Ky, 1) and kx (1, Kx)."""
+        if ky is None or kx is None:
+            ky, kx = frame.pixel_wavenumbers()
+        dtype = jnp.asarray(0.0, dtype=float).dtype
+        ky, kx = jnp.asarray(ky, dtype), jnp.asarray(kx, dtype)
+        inverse = jnp.asarray(frame.inverse_jacobian, dtype)
+        sky_x = inverse[0, 0] * kx + inverse[1, 0] * ky
+        sky_y = inverse[0, 1] * kx + inverse[1, 1] * ky
+        return cls(kx, ky, sky_x, sky_y, inverse, jnp.asarray(frame.origin - frame.centre, dtype))
+
+    def phase(self, position: Float[Array, "2"]) -> Complex[Array, "a b"]:
+        """``exp(-i k.x)`` of a sky position, counted from the centre of the stamp; separable in x and y."""
+        x, y = self.to_pixel @ position + self.offset
+        return jnp.exp(-1j * (self.pixel_y * y)) * jnp.exp(-1j * (self.pixel_x * x))
+
+
+def centre_phase(frame: Frame) -> Complex[np.ndarray, "Ky Kx"]:
+    """Phase that carries the origin of a transform to the centre of the stamp (from pixel (0, 0))."""
+    ky, kx = frame.pixel_wavenumbers()
+    return np.exp(-1j * ky * frame.centre[1]) * np.exp(-1j * kx * frame.centre[0])
+
+
+def source_spectrum(source: Sources, grid: Grid) -> Complex[Array, "C a b"]:
+    """Spectrum of one source (no leading axis) in every band, before the PSF."""
+    amplitudes = source.model.amplitudes(source.shape, grid.sky_x, grid.sky_y)
+    flux = jnp.where(source.present, source.flux, 0.0)
+    return jnp.einsum("jc,jab->cab", flux, amplitudes) * grid.phase(source.position)
+
+
+def to_pixels(spectrum: Complex[Array, "*batch Ky Kx"], frame: Frame) -> Float[Array, "*batch H W"]:
+    """Inverse real FFT, with wavenumbers beyond Nyquist folded back, cut to the stamp."""
+    (ny, nx), f = frame.padded, frame.oversampling
+    spectrum = spectrum * jnp.asarray(centre_phase(frame), spectrum.dtype)
+    if f == 1:
+        return jnp.fft.irfft2(spectrum, s=(ny, nx))[..., : frame.shape[0], : frame.shape[1]]
+    folded = spectrum.reshape(*spectrum.shape[:-2], f, ny, spectrum.shape[-1]).sum(-3)
+    rows = jnp.fft.ifft(folded, axis=-2)[..., : frame.shape[0], :]
+    # Keeping every f-th sample of the finer row is the same as folding its spectrum.
+    return f * jnp.fft.irfft(rows, n=f * nx, axis=-1)[..., ::f][..., : frame.shape[1]]
+
+
+def render(sources: Sources, frame: Frame, transfer: Complex[Array, "*K C Ky Kx"]) -> Float[Array, "C H W"]:
+    """Image of a scene.
+
+    Parameters
+    ----------
+    sources
+        K sources; every leaf has the leading axis K.
+    frame
+        The stamp.
+    transfer
+        PSF times pixel, ``psf.transfer(frame)``: (C, Ky, Kx), or (K, C, Ky, Kx) for one PSF per source.
+    """
+    grid = Grid.of(frame)
+    spectra = jax.vmap(lambda s: source_spectrum(s, grid))(sources)
+    total = (spectra * transfer).sum(0) if transfer.ndim == 4 else spectra.sum(0) * transfer
+    return to_pixels(total, frame)
+
+
+def images(sources: Sources, frame: Frame, transfer: Complex[Array, "*K C Ky Kx"]) -> Float[Array, "K C H W"]:
+    """Image of each source on its own; arguments as for ``render``."""
+    grid = Grid.of(frame)
+    spectra = jax.vmap(lambda s: source_spectrum(s, grid))(sources)
+    return to_pixels(spectra * transfer, frame)

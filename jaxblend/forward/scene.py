@@ -1,0 +1,23 @@
+"""Sources as the renderer sees them: positions on the sky, shapes and a flux per component and band."""
+
+from __future__ import annotations
+
+import equinox as eqx
+from jaxtyping import Array, Bool, Float
+
+from jaxblend.forward.galaxies import AbstractGalaxy
+
+__all__ = ["Sources"]
+
+
+class Sources(eqx.Module):
+    """K sources of one galaxy model; a slot with ``present`` False contributes nothing.
+
+    Fluxes are total, in the unit of the image; positions are tangent-plane arcsec.
+    """
+
+    position: Float[Array, "*K 2"]
+    shape: Float[Array, "*K n"]
+    flux: Float[Array, "*K components C"]
+    present: Bool[Array, "*K"]
+    model: AbstractGalaxy

@@ -1,0 +1,74 @@
+"""A blend as a function of ``u``: its sources, its residual vector and its objective."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from jaxblend.forward.galaxies import AbstractGalaxy, GalaxyOrStar
+from jaxblend.forward.likelihood import Exposure, weighted_residual
+from jaxblend.forward.scene import Sources
+from jaxblend.priors.prior import Prior
+
+__all__ = ["Blend", "objective", "unpack"]
+
+
+class Blend(eqx.Module):
+    """K source slots seen in one or more exposures: everything that the posterior of ``u`` (K, D) depends on.
+
+    Bands are those of the exposures, one after the other. ``seeds`` are sky positions in arcsec.
+    """
+
+    exposures: tuple[Exposure, ...]
+    seeds: Float[Array, "K 2"]
+    present: Bool[Array, " K"]
+    is_star: Bool[Array, " K"]
+    prior: Prior
+    model: AbstractGalaxy
+
+    @property
+    def n_bands(self) -> int:
+        """Over all exposures."""
+        return sum(e.image.shape[0] for e in self.exposures)
+
+    def band_slices(self) -> list[slice]:
+        """The bands of each exposure."""
+        stops = [0]
+        for exposure in self.exposures:
+            stops.append(stops[-1] + exposure.image.shape[0])
+        return [slice(a, b) for a, b in zip(stops[:-1], stops[1:], strict=True)]
+
+    def sources(self, u: Float[Array, "K D"]) -> Sources:
+        """All sources, with the fluxes of every band."""
+
+        def one(u, seed, present, is_star):
+            position, flux, shape = unpack(self.prior.physical(u), self.model, self.n_bands)
+            return Sources(seed + position, shape, flux, present, GalaxyOrStar(self.model, is_star))
+
+        return jax.vmap(one)(u, self.seeds, self.present, self.is_star)
+
+
+def unpack(vector: Float[Array, " D"], model: AbstractGalaxy, n_bands: int):
+    """Position offset (2,), flux (components, C) and shape (n,) of a physical vector."""
+    n_shape, n_components = len(model.shape_names), model.n_components
+    flux = jnp.exp(vector[2 : 2 + n_bands])
+    shape = vector[2 + n_bands : 2 + n_bands + n_shape]
+    logits = vector[2 + n_bands + n_shape :].reshape(n_components - 1, n_bands)
+    fractions = jax.nn.softmax(jnp.concatenate([logits, jnp.zeros((1, n_bands), logits.dtype)]), axis=0)
+    return vector[:2], fractions * flux, shape
+
+
+def in_bands(sources: Sources, bands) -> Sources:
+    """The same sources with the fluxes of some bands."""
+    return eqx.tree_at(lambda s: s.flux, sources, sources.flux[..., bands])
+
+
+def objective(u: Float[Array, "K D"], blend: Blend) -> Float[Array, ""]:
+    """Minus the log posterior density of ``u``, up to a constant: half the sum of squared residuals."""
+    sources = blend.sources(u)
+    total = 0.5 * jnp.sum(u**2)
+    for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True):
+        total += 0.5 * jnp.sum(weighted_residual(in_bands(sources, bands), exposure) ** 2)
+    return total

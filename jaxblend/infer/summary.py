@@ -1,0 +1,85 @@
+"""What is reported of a fitted blend: catalogue quantities with their derivatives, and diagnostics of each source."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxblend.forward.render import images
+from jaxblend.infer.posterior import Blend, in_bands, unpack
+
+__all__ = ["Summary", "quantity_names", "summarise"]
+
+
+class Summary(eqx.Module):
+    """Quantities of K sources (see ``quantity_names``), d quantities / du, and diagnostics."""
+
+    quantities: Float[Array, "K Q"]
+    slopes: Float[Array, "K Q D"]
+    chi2: Float[Array, " C"]
+    pixels: Float[Array, " C"]
+    source_chi2: Float[Array, " K"]
+    snr: Float[Array, " K"]
+    blendedness: Float[Array, " K"]
+    unmasked: Float[Array, " K"]
+
+
+def quantity_names(bands) -> tuple[str, ...]:
+    """Entries of ``Summary.quantities``: sky offsets, log fluxes, log radius, ellipticity, bulge fraction."""
+    return ("u", "v", *(f"log_flux_{b}" for b in bands), "radius", "g1", "g2", "bulge_fraction")
+
+
+def summarise(u: Float[Array, "K D"], blend: Blend, reference: int) -> Summary:
+    """Report on the point ``u``; ``reference`` is the band whose flux fractions define radius and bulge fraction."""
+
+    def quantities(u, seed, is_star):
+        vector = blend.prior.physical(u)
+        position, flux, shape = unpack(vector, blend.model, blend.n_bands)
+        total = flux.sum(0)
+        fractions = flux[:, reference] / total[reference]
+        radius = blend.model.half_light_radius(shape, fractions)
+        shear = shape[1:3] if shape.shape[0] >= 3 else jnp.zeros(2)
+        bulge = fractions[0] if fractions.shape[0] > 1 else jnp.zeros(())
+        extended = jnp.where(is_star, 0.0, jnp.stack([radius, *shear, bulge]))
+        return jnp.concatenate([seed + position, vector[2 : 2 + blend.n_bands], extended])
+
+    arguments = (u, blend.seeds, blend.is_star)
+    values = jax.vmap(quantities)(*arguments)
+    slopes = jax.vmap(jax.jacfwd(quantities))(*arguments)
+    return Summary(values, slopes, *_diagnostics(u, blend))
+
+
+def _diagnostics(u, blend):
+    """chi2 and pixels per band; chi2 per pixel under each source, S/N, blendedness, unmasked share of its light."""
+    sources = blend.sources(u)
+    chi2, pixels = [], []
+    power = light = overlap = seen = weighted = norm = jnp.zeros(u.shape[0])
+    for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True):
+        each = images(in_bands(sources, bands), exposure.frame, exposure.transfer)
+        total = each.sum(0)
+        weight = exposure.root_weight**2
+        used = weight > 0
+        residual2 = (exposure.image - total) ** 2 * weight
+        chi2.append(residual2.sum((1, 2)))
+        pixels.append(used.sum((1, 2)).astype(total.dtype))
+        # White weights of each band where the map is masked, so that masked light counts as light.
+        white = (weight.sum((1, 2)) / jnp.maximum(used.sum((1, 2)), 1))[:, None, None]
+        power += (each**2 * weight).sum((1, 2, 3))
+        light += (each**2 * white).sum((1, 2, 3))
+        seen += (each**2 * white * used).sum((1, 2, 3))
+        overlap += (each * total * white).sum((1, 2, 3))
+        share = each * jnp.sqrt(white) * used
+        weighted += (share * residual2).sum((1, 2, 3))
+        norm += share.sum((1, 2, 3))
+    tiny = 1e-20
+    blended = jnp.clip(1 - light / jnp.maximum(overlap, tiny), 0.0, 1.0)
+    return (
+        jnp.concatenate(chi2),
+        jnp.concatenate(pixels),
+        weighted / jnp.maximum(norm, tiny),
+        jnp.sqrt(power),
+        blended,
+        seen / jnp.maximum(light, tiny),
+    )

@@ -1,0 +1,224 @@
+"""NumPy archives of blends: read, and written by the simulator."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxblend.forward.observation import Observation
+from jaxblend.forward.psf import AbstractPSF
+from jaxblend.io.atomic import atomic_path
+from jaxblend.io.mask import bad_pixels
+from jaxblend.io.psf_arrays import psf_from_arrays, psf_to_arrays
+
+__all__ = ["StoredBlend", "read_npz", "write_npz"]
+
+SYNONYMS = {
+    "image": ("image", "images"),
+    "weight": ("weight", "weights", "ivar", "invvar"),
+    "variance": ("variance", "variances", "var"),
+    "psf": ("psf", "psfs"),
+    "bands": ("bands", "filters"),
+    "positions": ("positions", "catalog", "centers"),
+}
+LAYOUT = (
+    "image (C, H, W); weight (inverse variance) or variance; psf (C, h, w); and, where known, mask, bands (C,), "
+    "positions (n, 2) or catalog with x and y, pixel_scale, zero_point"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredBlend:
+    """What a file holds.
+
+    Attributes
+    ----------
+    observation : Observation
+        Image, noise and PSF.
+    positions : (n, 2) array or None
+        Pixel x, y of the sources.
+    isolated : (n, C, H, W) array or None
+        Each source alone without noise, where the blend was simulated.
+    """
+
+    observation: Observation
+    positions: np.ndarray | None = None
+    isolated: np.ndarray | None = None
+
+
+def read_npz(
+    path: str | os.PathLike,
+    *,
+    psf: AbstractPSF | None = None,
+    bands: str | Sequence[str] | None = None,
+    zero_point: float | Sequence[float] | np.ndarray | None = None,
+    pixel_scale: float | None = None,
+    psf_oversampling: int | None = None,
+    psf_includes_pixel: bool | None = None,
+    mask_bits: int | None = None,
+    survey: str | None = None,
+) -> StoredBlend:
+    """Read a blend from a NumPy archive.
+
+    The arrays are image (or images), weight or variance, psf (or psfs), and optionally mask, bands (or filters),
+    positions (n, 2) (or a structured catalog with x and y), pixel_scale, zero_point, wcs_header.
+
+    Parameters
+    ----------
+    path : path
+        An .npz file. Nothing pickled is loaded.
+    psf : PSF, optional
+        Instead of the file's.
+    bands, zero_point, pixel_scale, psf_oversampling, psf_includes_pixel, survey : optional
+        Instead of, or in the absence of, what the file says; as in `jaxblend.io.fits.read_fits`.
+    mask_bits : int, optional
+        The bits that make a pixel bad, added up; see `jaxblend.io.mask.bad_pixels`.
+
+    Returns
+    -------
+    StoredBlend
+        The observation, and the positions if there are any.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If arrays are missing, or the pixel scale is not known.
+    """
+    arrays = _load(Path(path))
+    image = _one(arrays, "image", path)
+    weight, variance = _find(arrays, "weight"), _find(arrays, "variance")
+    scale = _scalar(arrays, "pixel_scale") if pixel_scale is None else pixel_scale
+    wcs = _wcs(arrays) if pixel_scale is None else None
+    if scale is None and wcs is None:
+        raise ValueError(
+            f"{path} does not say how large a pixel is: give pixel_scale in arcsec "
+            "(--pixel-scale; 0.168 for HSC, 0.2 for LSST)."
+        )
+    stored_psf = psf if psf is not None else _psf(arrays, psf_oversampling, psf_includes_pixel)
+    stored_bands = _find(arrays, "bands")
+    names = bands if bands is not None else None if stored_bands is None else tuple(map(str, stored_bands))
+    observation = Observation(
+        image,
+        weight,
+        stored_psf,
+        variance=None if weight is not None else variance,
+        pixel_scale=None if wcs is not None else scale,
+        wcs=wcs,
+        bands=names,
+        zero_point=arrays.get("zero_point") if zero_point is None else zero_point,
+        mask=bad_pixels(arrays["mask"], mask_bits) if "mask" in arrays else None,
+        survey=survey if survey is not None else _text(arrays, "survey"),
+    )
+    return StoredBlend(observation, _positions(_find(arrays, "positions"), path), arrays.get("isolated"))
+
+
+def write_npz(
+    observation: Observation,
+    path: str | os.PathLike,
+    *,
+    positions: np.ndarray | None = None,
+    isolated: np.ndarray | None = None,
+) -> Path:
+    """Write an observation so that `read_npz` gives it back.
+
+    Parameters
+    ----------
+    observation : Observation
+        Its image, weight, PSF, bands, zero points and pixel scale or WCS are stored.
+    path : path
+        An existing file is replaced, in one step.
+    positions : (n, 2) array, optional
+        Pixel x, y of the sources.
+    isolated : (n, C, H, W) array, optional
+        Each source alone.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    path = Path(path)
+    arrays: dict[str, Any] = {
+        "image": np.asarray(observation.image),
+        "weight": np.asarray(observation.weight),
+        "bands": np.array(observation.bands, dtype=str),
+        "pixel_scale": float(observation.frame.pixel_scale),
+        **psf_to_arrays(observation.psf),
+    }
+    optional = {
+        "zero_point": observation.zero_point,
+        "survey": observation.survey,
+        "wcs_header": None if observation.wcs is None else observation.wcs.to_header_string(),
+        "positions": positions,
+        "isolated": isolated,
+    }
+    arrays |= {name: np.asarray(value) for name, value in optional.items() if value is not None}
+    with atomic_path(path.with_suffix(".npz")) as temporary:
+        np.savez_compressed(temporary, **arrays)
+    return path.with_suffix(".npz")
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}: check the path.")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{path} could not be read as a NumPy archive ({error}): expected an .npz with {LAYOUT}."
+        ) from error
+
+
+def _find(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
+    return next((arrays[synonym] for synonym in SYNONYMS[name] if synonym in arrays), None)
+
+
+def _one(arrays: Mapping[str, np.ndarray], name: str, path: Any) -> np.ndarray:
+    found = _find(arrays, name)
+    if found is None:
+        raise ValueError(f"{path} has the arrays {sorted(arrays)} but no {name}: expected {LAYOUT}.")
+    return found
+
+
+def _scalar(arrays: Mapping[str, np.ndarray], name: str) -> float | None:
+    return float(arrays[name]) if name in arrays else None
+
+
+def _text(arrays: Mapping[str, np.ndarray], name: str) -> str | None:
+    return str(arrays[name]) if name in arrays else None
+
+
+def _wcs(arrays: Mapping[str, np.ndarray]) -> Any:
+    if "wcs_header" not in arrays:
+        return None
+    from astropy.wcs import WCS
+
+    return WCS(str(arrays["wcs_header"]))
+
+
+def _psf(arrays: Mapping[str, np.ndarray], oversampling: int | None, includes_pixel: bool | None) -> AbstractPSF | None:
+    image = _find(arrays, "psf")
+    given = {"oversampling": oversampling, "includes_pixel": includes_pixel}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    return psf_from_arrays({**arrays, **({} if image is None else {"psf_image": image})}, overrides=overrides)
+
+
+def _positions(stored: np.ndarray | None, path: Any) -> np.ndarray | None:
+    if stored is None:
+        return None
+    if stored.dtype.names is not None:
+        missing = [name for name in ("x", "y") if name not in stored.dtype.names]
+        if missing:
+            raise ValueError(f"The catalog in {path} has columns {stored.dtype.names}, expected x and y: rename them.")
+        return np.stack([stored["x"], stored["y"]], axis=1).astype(float)
+    if stored.ndim != 2 or stored.shape[1] != 2:
+        raise ValueError(f"The positions in {path} have shape {stored.shape}, expected (n, 2): pixel x, y.")
+    return stored.astype(float)

@@ -1,0 +1,127 @@
+"""The default prior: a triangular affine map of N(0, 1), then the bounds of ellipticity and Sersic index.
+
+The physical vector of a source is ``(du, dv)`` from its seed in arcsec, the log flux per band, the galaxy model's
+shape parameters, and for a model of two components the logit of the first one's flux fraction per band.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from flowjax.bijections import AbstractBijection, Chain, Indexed, TriangularAffine
+from jaxtyping import Array, Float
+from paramax import unwrap
+
+from jaxblend.forward.galaxies import AbstractGalaxy
+from jaxblend.priors.bijections import Ellipticity, Interval
+from jaxblend.priors.population import Population
+
+__all__ = ["Prior", "parameter_names", "population_prior"]
+
+_SHEAR_LIMIT = 0.95
+_INDEX_BOUNDS = (0.5, 6.0)
+
+
+class Prior(eqx.Module):
+    """A push-forward of N(0, 1): ``bijection`` carries ``u`` (D,) to the physical vector (D,) of one source.
+
+    Give your own flowjax bijection of the same length to replace the default; ``names`` says what each entry is.
+    """
+
+    bijection: AbstractBijection
+    names: tuple[str, ...] = eqx.field(static=True)
+
+    @property
+    def size(self) -> int:
+        """Parameters per source, D."""
+        return len(self.names)
+
+    def physical(self, u: Float[Array, " D"]) -> Float[Array, " D"]:
+        """Physical vector of ``u``."""
+        return self.bijection.transform(u)
+
+    def whitened(self, vector: Float[Array, " D"]) -> Float[Array, " D"]:
+        """The ``u`` of a physical vector."""
+        return self.bijection.inverse(vector)
+
+
+def parameter_names(model: AbstractGalaxy, bands) -> tuple[str, ...]:
+    """Names of the physical vector's entries."""
+    logits = [f"logit_fraction{j}_{b}" for j in range(model.n_components - 1) for b in bands]
+    return ("du", "dv", *(f"log_flux_{b}" for b in bands), *model.shape_names, *logits)
+
+
+def population_prior(
+    model: AbstractGalaxy, bands, *, zero_point, position_scatter: float, population: Population | None = None
+) -> Prior:
+    """The prior of a galaxy model in some bands.
+
+    Parameters
+    ----------
+    model
+        Says which shape parameters there are.
+    bands
+        Names; known ones (ugrizy, VIS, JHK, HST's) have colours that vary smoothly with wavelength.
+    zero_point
+        (C,) AB magnitude of one unit of flux.
+    position_scatter
+        Standard deviation in arcsec of a source about its seed, along each axis.
+    population
+        Means and scatters; ``Population()`` by default.
+    """
+    p = Population() if population is None else population
+    names = parameter_names(model, bands)
+    n_bands, size = len(bands), len(names)
+    loc, root = np.zeros(size), np.zeros((size, size))
+    root[0, 0] = root[1, 1] = position_scatter
+
+    flux = slice(2, 2 + n_bands)
+    to_log = -np.log(10) / 2.5
+    magnitude_root = np.linalg.cholesky(p.magnitude_covariance(bands))
+    loc[flux] = to_log * (p.magnitude + p.mean_colours(bands) - np.asarray(zero_point))
+    root[flux, flux] = to_log * magnitude_root
+
+    for i, name in enumerate(model.shape_names, start=2 + n_bands):
+        loc[i], root[i, i] = _shape_prior(p, name)
+        if name == "log_radius":  # brighter galaxies are larger: the slope multiplies the first band's deviation
+            root[i, 2] = p.log_radius_slope * magnitude_root[0, 0]
+
+    common = p.bulge_logit_scatter**2 * np.ones((n_bands, n_bands)) + p.bulge_colour_scatter**2 * np.eye(n_bands)
+    for j in range(model.n_components - 1):
+        logits = slice(size - (model.n_components - 1 - j) * n_bands, size - (model.n_components - 2 - j) * n_bands)
+        loc[logits] = p.bulge_logit
+        root[logits, logits] = np.linalg.cholesky(common)
+    return Prior(_bounded(loc, root, names), names)
+
+
+def _shape_prior(p: Population, name: str) -> tuple[float, float]:
+    """Mean and scatter of an unbounded shape parameter."""
+    table = {
+        "log_radius": (p.log_radius, p.log_radius_scatter),
+        "g1": (0.0, p.ellipticity_scatter),
+        "g2": (0.0, p.ellipticity_scatter),
+        "log_ratio": (p.log_ratio, p.log_ratio_scatter),
+        "sersic_index": (p.sersic_index_logit, p.sersic_index_logit_scatter),
+    }
+    if name not in table:
+        raise ValueError(f"no default prior for the shape parameter {name!r}: give prior=Prior(bijection, names)")
+    return table[name]
+
+
+def _bounded(loc, root, names) -> AbstractBijection:
+    dtype = jnp.asarray(0.0, dtype=float).dtype
+    steps: list[AbstractBijection] = [_affine(jnp.asarray(loc, dtype), jnp.asarray(root, dtype))]
+    shape = (len(names),)
+    if "g1" in names:
+        g1 = names.index("g1")
+        steps.append(Indexed(Ellipticity(_SHEAR_LIMIT), jnp.array([g1, g1 + 1]), shape))
+    if "sersic_index" in names:
+        steps.append(Indexed(Interval(*_INDEX_BOUNDS), names.index("sersic_index"), shape))
+    return Chain(steps)
+
+
+def _affine(loc, root):
+    """flowjax wants a positive diagonal; the signs of a Gaussian's axes are free."""
+    # Unwrapped, the map is plain arrays: two priors are then the same program.
+    return unwrap(TriangularAffine(loc, root * jnp.sign(jnp.diagonal(root))[None, :]))

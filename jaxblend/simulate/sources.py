@@ -1,0 +1,135 @@
+"""The light of simulated sources, before any instrument: magnitudes, sizes and shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import gammainc, gammaincinv
+
+if TYPE_CHECKING:
+    from jaxblend.simulate.survey import Survey
+
+EXPONENTIAL_INDEX = 1.0
+DE_VAUCOULEURS_INDEX = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class SkySources:
+    """n sources, each a de Vaucouleurs bulge, an exponential disk and a point, concentric.
+
+    A star is a source that is all point; an active nucleus is the point of a galaxy. Sizes are
+    half-light radii under area-preserving shear, shapes reduced shears in GalSim's sign.
+
+    Attributes
+    ----------
+    bands : tuple of str
+        The C bands of the arrays.
+    magnitude : (n, C) array
+        Total AB magnitude.
+    bulge_fraction, point_fraction : (n, C) array
+        Fractions of the total flux; the disk has the rest.
+    bulge_radius, disk_radius : (n,) array
+        Half-light radius ``sqrt(a b)`` of each component, arcsec; 0 where there is none.
+    bulge_g, disk_g : (n, 2) array
+        Reduced shear (g1, g2) of each component.
+    redshift : (n,) array
+        NaN where unknown.
+    row : (n,) array of int
+        Row in the catalogue that the source was drawn from.
+    """
+
+    bands: tuple[str, ...]
+    magnitude: np.ndarray
+    bulge_fraction: np.ndarray
+    point_fraction: np.ndarray
+    bulge_radius: np.ndarray
+    disk_radius: np.ndarray
+    bulge_g: np.ndarray
+    disk_g: np.ndarray
+    redshift: np.ndarray
+    row: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, index: np.ndarray | Sequence[int] | slice) -> SkySources:
+        """Take the sources at these positions (integers, a slice or a boolean mask), in this order."""
+        arrays = {name: value[index] for name, value in vars(self).items() if name != "bands"}
+        return replace(self, **arrays)
+
+    def in_bands(self, bands: tuple[str, ...]) -> SkySources:
+        """Keep only these bands, in this order.
+
+        Raises
+        ------
+        ValueError
+            If a band is missing.
+        """
+        missing = [band for band in bands if band not in self.bands]
+        if missing:
+            raise ValueError(
+                f"The sources have magnitudes in {list(self.bands)}, but {missing} were asked for: "
+                "make the sources from a catalogue with these bands."
+            )
+        columns = [self.bands.index(band) for band in bands]
+        return replace(
+            self,
+            bands=tuple(bands),
+            magnitude=self.magnitude[:, columns],
+            bulge_fraction=self.bulge_fraction[:, columns],
+            point_fraction=self.point_fraction[:, columns],
+        )
+
+    @property
+    def disk_fraction(self) -> np.ndarray:
+        """Fraction of the flux in the disk, (n, C)."""
+        return np.clip(1.0 - self.bulge_fraction - self.point_fraction, 0.0, 1.0)
+
+    @property
+    def is_star(self) -> np.ndarray:
+        """Whether all the light comes from a point, (n,)."""
+        return np.all(self.point_fraction == 1.0, axis=1)
+
+    def flux(self, survey: Survey) -> np.ndarray:
+        """Compute the total flux in each of the survey's bands, (n, C) electrons."""
+        return survey.flux(self.in_bands(survey.bands).magnitude)
+
+    def shape(self, band: str) -> np.ndarray:
+        """Compute the reduced shear (n, 2): the mean of bulge and disk weighted by flux in a band, 0 for a star."""
+        one = self.in_bands((band,))
+        bulge, disk = one.bulge_fraction, one.disk_fraction
+        total = bulge + disk
+        mean = bulge * self.bulge_g + disk * self.disk_g
+        return np.divide(mean, total, out=np.zeros_like(mean), where=total > 0)
+
+    def half_light_radius(self, band: str) -> np.ndarray:
+        """Find the half-light radius of all the light of each source in a band, (n,) arcsec.
+
+        Computed from the circularised components: exact where bulge and disk share their ellipticity.
+        """
+        one = self.in_bands((band,))
+        bulge, disk, point = (f[:, 0] for f in (one.bulge_fraction, one.disk_fraction, one.point_fraction))
+
+        def enclosed(radius: np.ndarray) -> np.ndarray:
+            return (
+                point
+                + bulge * _enclosed_light(radius, self.bulge_radius, DE_VAUCOULEURS_INDEX)
+                + disk * _enclosed_light(radius, self.disk_radius, EXPONENTIAL_INDEX)
+            )
+
+        low, high = np.zeros(len(self)), np.maximum(self.bulge_radius, self.disk_radius)
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            below = enclosed(middle) < 0.5
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return np.where(point >= 0.5, 0.0, 0.5 * (low + high))
+
+
+def _enclosed_light(radius: np.ndarray, half_light_radius: np.ndarray, index: float) -> np.ndarray:
+    """Integrate a circular Sersic profile of flux 1 within a radius (Graham & Driver 2005, PASA 22, 118)."""
+    size = np.where(half_light_radius > 0, half_light_radius, 1.0)
+    b = gammaincinv(2.0 * index, 0.5)
+    return gammainc(2.0 * index, b * (radius / size) ** (1.0 / index))

@@ -1,0 +1,135 @@
+"""The table of what is true about the sources of a simulated blend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jaxblend.simulate.sources import SkySources
+
+if TYPE_CHECKING:
+    import astropy.table
+
+    from jaxblend.simulate.survey import Survey
+
+
+def truth_table(
+    sources: SkySources,
+    positions: np.ndarray,
+    isolated: np.ndarray,
+    survey: Survey,
+    *,
+    variance: np.ndarray,
+    variance_from: str,
+) -> astropy.table.QTable:
+    """Tabulate one row per source, in the columns of a fitted catalogue.
+
+    Parameters
+    ----------
+    sources : SkySources
+        The n sources.
+    positions : (n, 2) array
+        Pixel x, y.
+    isolated : (n, C, H, W) array
+        Noiseless images of each alone, electrons.
+    survey : Survey
+        Bands and zero points.
+    variance : (C, H, W) array
+        Variance of the noise, electrons squared.
+    variance_from : str
+        What the variance is made of, for the record.
+
+    Returns
+    -------
+    QTable
+        ``id, x, y`` (pixels), ``flux_<band>`` (electrons, to infinity), ``mag_<band>`` (AB), ``radius`` (half-light
+        radius of all the light, arcsec), ``g1, g2`` (flux-weighted mean of the components' reduced shears),
+        ``bulge_fraction, kind, snr, blendedness``, the components' ``bulge_radius, disk_radius, bulge_g1, bulge_g2,
+        disk_g1, disk_g2``, ``point_fraction, redshift, catalog_row``. What depends on the band is in the reference
+        band, which ``meta["reference_band"]`` names.
+    """
+    import astropy.units as u
+    from astropy.table import QTable
+
+    band = survey.reference_band
+    index = survey.band_index(band)
+    chosen = sources.in_bands(survey.bands)
+    flux = chosen.flux(survey)
+    g = chosen.shape(band)
+    table = QTable(meta=_provenance(survey, variance_from))
+    table["id"] = np.arange(len(chosen))
+    table["x"], table["y"] = positions[:, 0] * u.pix, positions[:, 1] * u.pix
+    for column, name in enumerate(survey.bands):
+        table[f"flux_{name}"] = flux[:, column] * u.electron
+    for column, name in enumerate(survey.bands):
+        table[f"mag_{name}"] = chosen.magnitude[:, column] * u.ABmag
+    table["radius"] = chosen.half_light_radius(band) * u.arcsec
+    table["g1"], table["g2"] = g[:, 0], g[:, 1]
+    table["bulge_fraction"] = chosen.bulge_fraction[:, index]
+    table["kind"] = np.where(chosen.is_star, "star", "galaxy")
+    table["snr"] = signal_to_noise(isolated[:, index], variance[index])
+    table["blendedness"] = blendedness(isolated[:, index])
+    for part in ("bulge", "disk"):
+        shape = getattr(chosen, f"{part}_g")
+        table[f"{part}_radius"] = getattr(chosen, f"{part}_radius") * u.arcsec
+        table[f"{part}_g1"], table[f"{part}_g2"] = shape[:, 0], shape[:, 1]
+    table["point_fraction"] = chosen.point_fraction[:, index]
+    table["redshift"] = chosen.redshift
+    table["catalog_row"] = chosen.row
+    return table
+
+
+def signal_to_noise(isolated: np.ndarray, variance: float | np.ndarray) -> np.ndarray:
+    """Compute the S/N of the best flux measurement of known shape, ``sqrt(sum(f**2 / variance))``.
+
+    Parameters
+    ----------
+    isolated : (..., H, W) array
+        Noiseless image of the source alone.
+    variance : (..., H, W) array
+        Variance of the noise, in the same unit squared.
+
+    Returns
+    -------
+    (...) array
+        S/N.
+    """
+    return np.asarray(np.sqrt(np.sum(isolated**2 / variance, axis=(-2, -1))))
+
+
+def blendedness(isolated: np.ndarray) -> np.ndarray:
+    """Measure how much of the light under each source is others': ``1 - <S_i, S_i> / <S_i, S_all>``.
+
+    Parameters
+    ----------
+    isolated : (n, H, W) array
+        Noiseless images of each source alone, in one band.
+
+    Returns
+    -------
+    (n,) array
+        0 for a source alone, towards 1 for one buried in its neighbours; 0 where a source has no light.
+
+    References
+    ----------
+    Mendoza et al. 2025, Open J. Astrophys. 8, doi:10.33232/001c.129699 (the Blending ToolKit's metric).
+    """
+    isolated = np.asarray(isolated, float)
+    own = np.sum(isolated**2, axis=(1, 2))
+    overlap = np.sum(isolated * isolated.sum(axis=0), axis=(1, 2))
+    return 1.0 - np.divide(own, overlap, out=np.ones_like(own), where=overlap > 0)
+
+
+def _provenance(survey: Survey, variance_from: str) -> dict[str, object]:
+    from importlib.metadata import version
+
+    return {
+        "survey": survey.name,
+        "bands": list(survey.bands),
+        "reference_band": survey.reference_band,
+        "pixel_scale": survey.pixel_scale,
+        "zero_point": survey.zero_point.tolist(),
+        "variance": variance_from,
+        "versions": {"surveycodex": survey.codex_version, "galsim": version("galsim")},
+    }
