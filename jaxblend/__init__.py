@@ -42,7 +42,7 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = [  # noqa: F822, RUF022 (names are resolved below; in the order of a user's work)
+__all__ = [  # noqa: RUF022 (names are resolved below; in the order of a user's work)
     "get_survey", "Observation", "Frame",
     "GaussianPSF", "MoffatPSF", "KolmogorovPSF", "AiryPSF", "ConvolvedPSF", "ImagePSF", "psf_from_galsim",
     "BulgeDisk", "Sersic", "Exponential", "DeVaucouleurs", "Star",

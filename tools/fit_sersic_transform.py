@@ -14,7 +14,7 @@ Run: python tools/fit_sersic_transform.py     (about a minute; prints the larges
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +47,7 @@ def fftlog_transform(n):
     return k, 2 * np.pi * hankel / k
 
 
-@lru_cache(maxsize=None)
+@cache
 def reference(n):
     """The transform at the wavenumbers K."""
     k, transform = fftlog_transform(n)

@@ -1,6 +1,6 @@
 """Compare jaxblend's renderer with GalSim, case by case.
 
-Run: python experiments/oracle/run.py [--quick] [--seed 1]     (about ten minutes on one core)
+Run: python experiments/oracle/run.py [--quick] [--seed 1]     (about nine minutes on one core)
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ def compare(profile, name, psf_pair, survey, radius, g, rng):
         frame = Frame(SHAPE, survey.pixel_scale, padding=padding, oversampling=oversampling)
         for bits in GOALS:
             with jax.enable_x64(bits == "64"):
-                image = np.asarray(jaxblend_image(one_source(profile, radius, shear, position), frame, psf.transfer(frame)))
+                image = np.asarray(
+                    jaxblend_image(one_source(profile, radius, shear, position), frame, psf.transfer(frame))
+                )
             setattr(row, f"float{bits}_pad{padding}", float(np.abs(image - truth).max() / truth.max()))
         setattr(row, f"flux_pad{padding}", float(abs(image.sum(dtype=float) - truth.sum())))
         if row.meets(padding):
@@ -106,7 +108,9 @@ def gradient_error(profile, psf, survey, rng):
     with jax.enable_x64(True):
         source = one_source(profile, survey.radii[0], (0.2, -0.3), rng.uniform(-0.05, 0.05, 2))
         source = eqx.tree_at(lambda s: s.shape, source, source.shape.at[..., -1].add(0.05)) if index else source
-        frame = Frame((24, 24), survey.pixel_scale, oversampling=choose_oversampling(psf, Frame(SHAPE, survey.pixel_scale)))
+        frame = Frame(
+            (24, 24), survey.pixel_scale, oversampling=choose_oversampling(psf, Frame(SHAPE, survey.pixel_scale))
+        )
         transfer, weights = psf.transfer(frame), jnp.asarray(rng.normal(size=(24, 24)))
         parts = (source.position, source.shape, source.flux)
         flat, unravel = ravel_pytree(parts)
@@ -119,7 +123,10 @@ def gradient_error(profile, psf, survey, rng):
 
         exact, h = np.asarray(jax.grad(total)(flat)), 1e-4
         steps = h * np.eye(len(flat))
-        numeric = [(8 * (total(flat + d) - total(flat - d)) - total(flat + 2 * d) + total(flat - 2 * d)) / 12 / h for d in steps]
+        numeric = [
+            (8 * (total(flat + d) - total(flat - d)) - total(flat + 2 * d) + total(flat - 2 * d)) / 12 / h
+            for d in steps
+        ]
         return float(np.abs(exact - np.array(numeric)).max() / np.abs(exact).max())
 
 
@@ -155,8 +162,15 @@ def report(rows, gradients, seconds, seed):
     missed = [r for r in rows if r.needed is None]
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, backend {jax.default_backend()}"
     versions = f"Python {platform.python_version()}, jax {jax.__version__}, GalSim {galsim.__version__}, numpy {np.__version__}"
-    text = ["# Renderer against GalSim", "", f"{datetime.date.today()}; {machine}; {versions}; seed {seed}; {seconds:.0f} s.", ""]
-    text += [f"{len(rows)} cases; goals: float32 {GOALS['32']:.0e} of the peak, float64 {GOALS['64']:.0e}, flux {FLUX_GOAL:.0e}."]
+    text = [
+        "# Renderer against GalSim",
+        "",
+        f"{datetime.date.today()}; {machine}; {versions}; seed {seed}; {seconds:.0f} s.",
+        "",
+    ]
+    text += [
+        f"{len(rows)} cases; goals: float32 {GOALS['32']:.0e} of the peak, float64 {GOALS['64']:.0e}, flux {FLUX_GOAL:.0e}."
+    ]
     for padding in PADDINGS:
         text.append(f"- {sum(r.needed == padding for r in rows)} meet every goal first at padding {padding}")
     text += [f"- {len(missed)} meet them at no padding up to {PADDINGS[-1]}", ""]
@@ -181,7 +195,11 @@ def main():
     for case in cases(options.quick):
         rows.append(compare(*case, rng))
         r = rows[-1]
-        print(f"{time.time() - start:5.0f} s", *(f"{v:.2g}" if isinstance(v, float) else v for v in asdict(r).values()), flush=True)
+        print(
+            f"{time.time() - start:5.0f} s",
+            *(f"{v:.2g}" if isinstance(v, float) else v for v in asdict(r).values()),
+            flush=True,
+        )
     vis = SURVEYS[0 if options.quick else -1]
     gradients = [(p.name, n, gradient_error(p, pair[0], vis, rng)) for p in profiles() for n, pair in psfs(vis).items()]
     (options.out / "results.md").write_text(report(rows, gradients, time.time() - start, options.seed))

@@ -41,7 +41,7 @@ def excesses(
     *,
     fwhm: float,
     min_snr: float = 5.0,
-    model_error: float = 0.03,
+    model_error: float = 0.1,
 ) -> Float[np.ndarray, "m 2"]:
     """Peaks of a residual that no known source explains, the most significant first.
 
@@ -77,7 +77,7 @@ def excesses(
         keep = ~near | (significance[rows, columns] >= 3 * min_snr)
         rows, columns = rows[keep], columns[keep]
     order = np.argsort(-significance[rows, columns], kind="stable")
-    found = [_parabola(significance, y, x) for y, x in zip(rows[order], columns[order], strict=True)]
+    found = [_parabola(significance, y, x) for y, x in zip(rows[order].tolist(), columns[order].tolist(), strict=True)]
     return np.array(found, float).reshape(-1, 2)
 
 

@@ -49,8 +49,8 @@ def detect(
     Returns
     -------
     Table
-        A row per source, in order of y: ``x``, ``y`` (pixels), ``flux`` and ``peak`` (in units of the typical noise of a
-        pixel), ``a``, ``b`` (rms along the axes, pixels), ``theta`` (radians from x to y), ``npix``, ``snr``.
+        A row per source, in order of y: ``x``, ``y`` (pixels), ``flux`` and ``peak`` (in units of the typical noise of
+        a pixel), ``a``, ``b`` (rms along the axes, pixels), ``theta`` (radians from x to y), ``npix``, ``snr``.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def detect(
     return _table(found[snr >= min_snr], snr[snr >= min_snr])
 
 
-def _check(**settings: float) -> None:
+def _check(**settings: float | int) -> None:
     for name, value in settings.items():
         if not np.isfinite(value) or value <= 0:
             raise ValueError(f"{name} must be a positive number, got {value}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Bool, Float
 
 from jaxblend.forward import checks
 from jaxblend.forward.frame import Frame
@@ -30,13 +31,13 @@ _STAMP_STEP = 16
 class Item(eqx.Module):
     """One blend, padded; every leaf is an array, so items of one shape stack."""
 
-    images: tuple[Float[Array, "C H W"], ...]
-    root_weights: tuple[Float[Array, "C H W"], ...]
+    images: tuple[Float[Any, "C H W"], ...]
+    root_weights: tuple[Float[Any, "C H W"], ...]
     psfs: tuple[AbstractPSF, ...]
     frames: tuple[Frame, ...]
-    seeds: Float[Array, "K 2"]
-    present: Bool[Array, " K"]
-    is_star: Bool[Array, " K"]
+    seeds: Float[Any, "K 2"]
+    present: Bool[Any, " K"]
+    is_star: Bool[Any, " K"]
     prior: Prior
     model: AbstractGalaxy
 
@@ -74,9 +75,7 @@ def seeds_on_sky(observations: Sequence[Observation], positions: np.ndarray):
 def _about(observation, centre):
     frame = observation.frame
     padding = frame.padded[0] / frame.shape[0]
-    return local_frame(
-        observation.wcs, frame.shape, centre=centre, padding=padding, oversampling=frame.oversampling
-    )
+    return local_frame(observation.wcs, frame.shape, centre=centre, padding=padding, oversampling=frame.oversampling)
 
 
 def prepare(

@@ -61,7 +61,10 @@ class Fit:
     def of(cls, observations, item: Item, result: MapResult, summary: Summary, *, reference, keep) -> Fit:
         """From padded results."""
         n = int(np.sum(item.present))
-        shapes = {"shape": [o.shape for o in observations], "frames": [_narrow(o, f) for o, f in zip(observations, item.frames, strict=True)]}
+        shapes = {
+            "shape": [o.shape for o in observations],
+            "frames": [_narrow(o, f) for o, f in zip(observations, item.frames, strict=True)],
+        }
         context = {
             **shapes,
             "wcs": [o.wcs for o in observations],
@@ -72,7 +75,15 @@ class Fit:
         bands = tuple(b for o in observations for b in o.bands)
         stars = np.asarray(item.is_star)[:n]
         return cls(
-            tuple(observations) if keep else (), item if keep else None, result, summary, n, bands, reference, stars, context
+            tuple(observations) if keep else (),
+            item if keep else None,
+            result,
+            summary,
+            n,
+            bands,
+            reference,
+            stars,
+            context,
         )
 
     @property

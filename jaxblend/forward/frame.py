@@ -8,7 +8,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 __all__ = ["Frame", "fast_size"]
 
@@ -50,8 +50,8 @@ class Frame(eqx.Module):
             raise ValueError(f"jacobian must be a finite, invertible 2 x 2 matrix in arcsec per pixel, got {jacobian}")
         self.jacobian = jacobian
         self.origin = np.array([(width - 1) / 2, (height - 1) / 2]) if origin is None else np.asarray(origin, float)
-        if np.ndim(padding) != 0 or not np.isfinite(padding) or padding < 1:
-            raise ValueError(f"padding must be a number of at least 1 (2 is usual), got {padding}")
+        if not isinstance(padding, (int, float, np.number)) or not 1 <= padding <= 32:
+            raise ValueError(f"padding must be a number from 1 to 32 (2 is usual), got {padding!r}")
         if oversampling != int(oversampling) or oversampling < 1:
             raise ValueError(f"oversampling must be a whole number of at least 1, got {oversampling}")
         self.shape = (height, width)

@@ -25,10 +25,12 @@ class Exposure(eqx.Module):
     @classmethod
     def of(cls, observation: Observation) -> Exposure:
         """Image, square root of the weight and transfer function of an observation."""
+        transfer = observation.psf.transfer(observation.frame)
+        bands = (*transfer.shape[:-3], observation.n_bands, *transfer.shape[-2:])  # one PSF may serve every band
         return cls(
             jnp.asarray(observation.image, dtype=float),
             jnp.sqrt(jnp.asarray(observation.weight, dtype=float)),
-            observation.psf.transfer(observation.frame),
+            jnp.broadcast_to(transfer, bands),
             observation.frame,
         )
 

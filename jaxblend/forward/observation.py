@@ -158,4 +158,6 @@ def _frame(shape, pixel_scale, wcs, padding):
 
 
 def _is_number(value):
-    return isinstance(value, (int, float, np.integer, np.floating)) or (isinstance(value, np.ndarray) and value.ndim == 0)
+    return isinstance(value, (int, float, np.integer, np.floating)) or (
+        isinstance(value, np.ndarray) and value.ndim == 0
+    )

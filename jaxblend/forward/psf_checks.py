@@ -84,9 +84,7 @@ def _centre(array, oversampling, report):
         )
         return offset
     if far.any():
-        report.append(
-            f"psf is off centre by up to {_span(offset)} samples (x, y): its centroid is used as its origin"
-        )
+        report.append(f"psf is off centre by up to {_span(offset)} samples (x, y): its centroid is used as its origin")
         return np.where(far[..., None], offset, 0.0).astype(np.float32)
     return np.zeros_like(offset)
 
@@ -110,7 +108,9 @@ def _core_centroid(array):
         r2 = (x - centre[:, :1, None]) ** 2 + (y - centre[:, 1:, None]) ** 2
         window = flat * np.exp(-r2 / (2 * width2))
         norm = window.sum((1, 2))
-        step = np.stack([(window * (q - centre[:, i, None, None])).sum((1, 2)) / norm for i, q in enumerate((x, y))], -1)
+        step = np.stack(
+            [(window * (q - centre[:, i, None, None])).sum((1, 2)) / norm for i, q in enumerate((x, y))], -1
+        )
         # A Gaussian window of the core's own width halves the step: move twice as far.
         centre = centre + 1.5 * step
         if np.abs(step).max() < 1e-4:

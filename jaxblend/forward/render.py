@@ -50,9 +50,12 @@ def centre_phase(frame: Frame) -> Complex[np.ndarray, "Ky Kx"]:
 
 def source_spectrum(source: Sources, grid: Grid) -> Complex[Array, "C a b"]:
     """Spectrum of one source (no leading axis) in every band, before the PSF."""
-    amplitudes = source.model.amplitudes(source.shape, grid.sky_x, grid.sky_y)
-    flux = jnp.where(source.present, source.flux, 0.0)
-    return jnp.einsum("jc,jab->cab", flux, amplitudes) * grid.phase(source.position)
+    # An empty slot may hold anything: were it evaluated, an overflow times zero flux would be NaN.
+    position, shape, flux = (
+        jnp.where(source.present, value, 0.0) for value in (source.position, source.shape, source.flux)
+    )
+    amplitudes = source.model.amplitudes(shape, grid.sky_x, grid.sky_y)
+    return jnp.einsum("jc,jab->cab", flux, amplitudes) * grid.phase(position)
 
 
 def to_pixels(spectrum: Complex[Array, "*batch Ky Kx"], frame: Frame) -> Float[Array, "*batch H W"]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import equinox as eqx
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Bool, Float
 
 from jaxblend.forward.galaxies import AbstractGalaxy
 
@@ -16,8 +18,8 @@ class Sources(eqx.Module):
     Fluxes are total, in the unit of the image; positions are tangent-plane arcsec.
     """
 
-    position: Float[Array, "*K 2"]
-    shape: Float[Array, "*K n"]
-    flux: Float[Array, "*K components C"]
-    present: Bool[Array, "*K"]
+    position: Float[Any, "*K 2"]
+    shape: Float[Any, "*K n"]
+    flux: Float[Any, "*K components C"]
+    present: Bool[Any, "*K"]
     model: AbstractGalaxy

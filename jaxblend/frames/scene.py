@@ -39,7 +39,7 @@ class Scene:
     observation: Observation
     catalog: QTable
     model: Float[np.ndarray, "C H W"]
-    images: list[tuple[Float[np.ndarray, "C h w"], tuple[slice, slice]]]
+    images: list[tuple[Float[np.ndarray, "C _ _"], tuple[slice, slice]]]
     groups: Int[np.ndarray, " n"]
     detections: Table
 

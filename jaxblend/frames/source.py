@@ -91,4 +91,4 @@ def total_model(sources: Sequence[FrameSource], shape: tuple[int, int, int]) -> 
 def _new(position, footprint, fwhm):
     a, b, theta = footprint
     box = np.hypot([a * np.cos(theta), a * np.sin(theta)], [b * np.sin(theta), b * np.cos(theta)])
-    return FrameSource(position, position, footprint, 1.5 * box + least_reach(fwhm))
+    return FrameSource(position, position, footprint, 1.25 * box + least_reach(fwhm))

@@ -89,9 +89,7 @@ def _descend(state: _State, blend: Blend, curvature, most: int) -> _State:
         damped = approximate + state.damping * jnp.diag(jnp.diagonal(approximate))
         move = _solve(damped, state.gradient.reshape(-1)).reshape(state.u.shape)
         move = move * jnp.minimum(1.0, _LONGEST / jnp.maximum(jnp.max(jnp.abs(move)), 1e-9))
-        promised = jnp.vdot(move, state.gradient) - 0.5 * jnp.vdot(
-            move.reshape(-1), approximate @ move.reshape(-1)
-        )
+        promised = jnp.vdot(move, state.gradient) - 0.5 * jnp.vdot(move.reshape(-1), approximate @ move.reshape(-1))
         trial = state.u - move
         value, gradient = jax.value_and_grad(objective)(trial, blend)
         better = value < state.value

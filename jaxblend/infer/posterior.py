@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -22,9 +25,9 @@ class Blend(eqx.Module):
     """
 
     exposures: tuple[Exposure, ...]
-    seeds: Float[Array, "K 2"]
-    present: Bool[Array, " K"]
-    is_star: Bool[Array, " K"]
+    seeds: Float[Any, "K 2"]
+    present: Bool[Any, " K"]
+    is_star: Bool[Any, " K"]
     prior: Prior
     model: AbstractGalaxy
 
@@ -38,7 +41,7 @@ class Blend(eqx.Module):
         stops = [0]
         for exposure in self.exposures:
             stops.append(stops[-1] + exposure.image.shape[0])
-        return [slice(a, b) for a, b in zip(stops[:-1], stops[1:], strict=True)]
+        return [slice(a, b) for a, b in itertools.pairwise(stops)]
 
     def sources(self, u: Float[Array, "K D"]) -> Sources:
         """All sources, with the fluxes of every band."""

@@ -43,9 +43,7 @@ def solve_fluxes(u: Float[Array, "K D"], blend: Blend) -> Float[Array, "K C"]:
     """Total fluxes that fit the image best for the shapes of ``u``, not below their own one-sigma error."""
     sources = blend.sources(u)
     total = sources.flux.sum(1)
-    unit = Sources(
-        sources.position, sources.shape, sources.flux / total[:, None], sources.present, sources.model
-    )
+    unit = Sources(sources.position, sources.shape, sources.flux / total[:, None], sources.present, sources.model)
     solved = []
     for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True):
         templates = images(in_bands(unit, bands), exposure.frame, exposure.transfer) * exposure.root_weight

@@ -73,4 +73,5 @@ class Population:
 def band_wavelength(band: str) -> float | None:
     """Effective wavelength in nm of a band, from its name; None if the name says nothing."""
     name = band.lower().removeprefix("hsc-").removeprefix("hsc_").removeprefix("lsst_").removeprefix("euclid_")
-    return _WAVELENGTHS.get(name)
+    wavelength = _WAVELENGTHS.get(name)
+    return None if wavelength is None else float(wavelength)

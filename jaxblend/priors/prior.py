@@ -122,6 +122,6 @@ def _bounded(loc, root, names) -> AbstractBijection:
 
 
 def _affine(loc, root):
-    """flowjax wants a positive diagonal; the signs of a Gaussian's axes are free."""
+    """Flowjax wants a positive diagonal; the signs of a Gaussian's axes are free."""
     # Unwrapped, the map is plain arrays: two priors are then the same program.
     return unwrap(TriangularAffine(loc, root * jnp.sign(jnp.diagonal(root))[None, :]))

@@ -1,5 +1,6 @@
 """One source drawn by the renderer and by GalSim."""
 
+import equinox as eqx
 import galsim
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +23,10 @@ def sources(model, shape, *, position=(0.0, 0.0), flux=None, present=True):
 
 
 def ours(model, shape, psf, frame, **keywords):
-    return np.asarray(render(sources(model, shape, **keywords), frame, psf.transfer(frame)))[0]
+    return np.asarray(_render(sources(model, shape, **keywords), frame, psf.transfer(frame)))[0]
+
+
+_render = eqx.filter_jit(render)
 
 
 def theirs(galaxy, psf, frame, position=(0.0, 0.0)):

@@ -11,7 +11,7 @@ from jaxblend.forward.sampled_psf import ImagePSF
     ("psf", "scale", "expected"),
     [
         (GaussianPSF(0.7), 0.2, 1),
-        (GaussianPSF([0.7, 0.2]), 0.2, 3),  # the narrowest band decides
+        (GaussianPSF([0.7, 0.2]), 0.2, 4),  # the narrowest band decides
         (AiryPSF(0.12, 0.3), 0.1, 2),
         (AiryPSF(0.5), 0.2, 1),
         (AiryPSF(0.01), 0.2, 8),

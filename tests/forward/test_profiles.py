@@ -72,7 +72,9 @@ def test_no_step_where_the_ranges_of_the_index_meet():
             np.testing.assert_allclose(below, above, atol=5e-6)
 
 
-@pytest.mark.parametrize("profile", [profiles.exponential, profiles.de_vaucouleurs, lambda k2: profiles.sersic(k2, jnp.asarray(3.0))])
+@pytest.mark.parametrize(
+    "profile", [profiles.exponential, profiles.de_vaucouleurs, lambda k2: profiles.sersic(k2, jnp.asarray(3.0))]
+)
 def test_derivatives_are_finite_everywhere(profile):
     k2 = jnp.asarray([0.0, 1e-20, 1.0, 1e6, 1e10])
     assert np.isfinite(jax.vmap(jax.grad(lambda x: profile(x[None])[0]))(k2)).all()
@@ -81,4 +83,6 @@ def test_derivatives_are_finite_everywhere(profile):
 def test_the_index_is_held_at_its_bounds():
     k2 = jnp.asarray(K**2)
     for inside, outside in ((0.5, 0.2), (6.0, 9.0)):
-        np.testing.assert_array_equal(profiles.sersic(k2, jnp.asarray(outside)), profiles.sersic(k2, jnp.asarray(inside)))
+        np.testing.assert_array_equal(
+            profiles.sersic(k2, jnp.asarray(outside)), profiles.sersic(k2, jnp.asarray(inside))
+        )

@@ -1,3 +1,4 @@
+import equinox as eqx
 import galsim
 import jax.numpy as jnp
 import numpy as np
@@ -59,7 +60,9 @@ def test_convolution_is_a_product_with_one_pixel():
 
 def _sky_k(frame):
     ky, kx = frame.pixel_wavenumbers()
-    return jnp.asarray(np.linalg.norm(np.stack(np.broadcast_arrays(kx, ky), -1) @ frame.inverse_jacobian, axis=-1), float)
+    return jnp.asarray(
+        np.linalg.norm(np.stack(np.broadcast_arrays(kx, ky), -1) @ frame.inverse_jacobian, axis=-1), float
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_impossible_psfs_are_refused(make, message):
 
 def star_image(psf, frame):
     one = Sources(jnp.zeros((1, 2)), jnp.zeros((1, 0)), jnp.ones((1, 1, 1)), jnp.ones(1, bool), Star())
-    return np.asarray(render(one, frame, psf.transfer(frame)))[0]
+    return np.asarray(eqx.filter_jit(render)(one, frame, psf.transfer(frame)))[0]
 
 
 def gaussian(shape, sigma, centre=(0.0, 0.0)):
@@ -136,7 +139,9 @@ def test_image_psf_per_source():
     transfer = psf.transfer(frame)
     assert transfer.shape[:2] == (2, 1)
     expected = gaussian((20, 20), 1.5, (-3, 0)) + gaussian((20, 20), 2.0, (4, 1))
-    np.testing.assert_allclose(render(two, frame, transfer)[0], expected, atol=1e-4)  # the PSF's array is cut at 4 sigma
+    np.testing.assert_allclose(
+        render(two, frame, transfer)[0], expected, atol=1e-4
+    )  # the PSF's array is cut at 4 sigma
 
 
 def test_a_psf_is_never_renormalised():

@@ -1,0 +1,165 @@
+"""A whole image: detect, group, fit every group against the rest of the frame, and look again in the residual."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxblend.detect.combine import combine, psf_fwhm
+from jaxblend.detect.peaks import excesses, matched_filter
+from jaxblend.detect.sep import detect
+from jaxblend.forward.observation import Observation
+from jaxblend.frames.assemble import assemble
+from jaxblend.frames.group import group_overlapping
+from jaxblend.frames.rounds import FitBatch, Group, fit_groups, members_of, updated
+from jaxblend.frames.scene import Scene
+from jaxblend.frames.source import FrameSource, sources_at, sources_from_table, total_model
+from jaxblend.frames.stars import tell_stars
+
+if TYPE_CHECKING:
+    from astropy.table import Table
+
+__all__ = ["deblend"]
+
+
+def deblend(
+    observation: Observation,
+    *,
+    model: Any = None,
+    rounds: int = 2,
+    search_again: bool = True,
+    stars: bool = True,
+    detections: Any = None,
+    max_group: int = 8,
+    residual_snr: float = 5.0,
+    batch_size: int | None = None,
+    progress: bool = False,
+) -> Scene:
+    """Find and fit all sources of an image of any size.
+
+    Sources whose footprints overlap are fitted together, every group on a stamp of its own from which the models of
+    all other sources are taken away. Then the residual is searched for what was missed, the groups that gain a
+    source are fitted again, and compact sources are tried as stars.
+
+    Parameters
+    ----------
+    observation
+        The image, with one PSF per band.
+    model
+        Galaxy model; the default of ``fit``.
+    rounds
+        How often every group is fitted. In the first round other groups are masked, then they are subtracted.
+    search_again
+        Whether to look for sources in the residual.
+    stars
+        Whether to try compact sources as points.
+    detections
+        Positions (n, 2) in pixels (x, y), or a table such as ``detect`` returns: in place of detecting.
+    max_group
+        Most sources that are fitted together.
+    residual_snr
+        Least significance of a source in the residual.
+    batch_size
+        Groups in one call of a compiled program: by default 1 on a CPU, which has nothing to gain from more, else 16.
+    progress
+        Whether to show a bar for every pass over the groups.
+
+    Returns
+    -------
+    Scene
+        Catalogue, model, residual and an image per source.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, positions are not (n, 2), or the PSF is one per source.
+    """
+    from jaxblend.fitting import fit_batch
+
+    if rounds < 1:
+        raise ValueError(f"rounds must be at least 1, got {rounds}")
+    fwhm = psf_fwhm(observation)
+    table = _as_table(observation, detections)
+    fit = functools.partial(fit_batch, model=model, batch_size=batch_size or _batch_size(), progress=progress)
+    sources = sources_from_table(table, fwhm)
+    sources = fit_rounds(observation, sources, fit, rounds=rounds, fwhm=fwhm, max_group=max_group)
+    if search_again:
+        sources = add_missed(observation, sources, fit, fwhm=fwhm, max_group=max_group, min_snr=residual_snr)
+    if stars:
+        sources = tell_stars(observation, sources, fit, fwhm=fwhm)
+    return assemble(observation, sources, _labels(sources), table)
+
+
+def fit_rounds(
+    observation: Observation,
+    sources: Sequence[FrameSource],
+    fit_batch: FitBatch,
+    *,
+    rounds: int,
+    fwhm: float,
+    max_group: int,
+) -> list[FrameSource]:
+    """Fit all groups a number of times; stamps grow with the light that the models reveal."""
+    groups = _grouped(sources, fwhm, max_group)
+    for _ in range(rounds):
+        fits, stamps = fit_groups(observation, sources, groups, fit_batch)
+        sources = updated(observation, sources, groups, fits, stamps, fwhm=fwhm)
+    return list(sources)
+
+
+def add_missed(
+    observation: Observation,
+    sources: Sequence[FrameSource],
+    fit_batch: FitBatch,
+    *,
+    fwhm: float,
+    max_group: int,
+    min_snr: float,
+) -> list[FrameSource]:
+    """Add the significant peaks of the residual, and fit the groups that they join or change."""
+    model = total_model(sources, observation.image.shape)
+    residual = matched_filter(combine(observation, observation.image - model), fwhm)
+    known = np.array([source.position for source in sources]).reshape(-1, 2)
+    light = matched_filter(combine(observation, model), fwhm)
+    missed = excesses(residual, light, known, fwhm=fwhm, min_snr=min_snr)
+    if not len(missed):
+        return list(sources)
+    before = set(_grouped(sources, fwhm, max_group))
+    sources = [*sources, *sources_at(missed, fwhm)]
+    changed = [group for group in _grouped(sources, fwhm, max_group) if group not in before]
+    fits, stamps = fit_groups(observation, sources, changed, fit_batch)
+    return updated(observation, sources, changed, fits, stamps, fwhm=fwhm)
+
+
+def _batch_size() -> int:
+    import jax
+
+    return 1 if jax.default_backend() == "cpu" else 16
+
+
+def _as_table(observation, detections) -> Table:
+    if detections is None:
+        return detect(observation)
+    if hasattr(detections, "colnames"):
+        return detections
+    from astropy.table import Table
+
+    positions = np.asarray(detections, float)
+    if positions.ndim != 2 or positions.shape[1] != 2 or not np.isfinite(positions).all():
+        raise ValueError(f"detections must be a table or finite (n, 2), x then y; got shape {positions.shape}")
+    return Table({"x": positions[:, 0], "y": positions[:, 1]})
+
+
+def _grouped(sources, fwhm, max_group) -> list[Group]:
+    positions = np.array([source.seed for source in sources]).reshape(-1, 2)
+    footprints = np.array([source.footprint for source in sources]).reshape(-1, 3)
+    return members_of(group_overlapping(positions, footprints, fwhm, max_size=max_group))
+
+
+def _labels(sources: Sequence[FrameSource]) -> np.ndarray:
+    """Number of the fit of each source, in the order of first members."""
+    numbers: dict[int, int] = {}
+    return np.array([numbers.setdefault(id(s.fitted.fit), len(numbers)) for s in sources], int)

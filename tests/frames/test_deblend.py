@@ -1,0 +1,101 @@
+"""The loop over a frame, with a quick linear fit of Gaussians in place of the real one."""
+
+import dataclasses
+from types import ModuleType
+
+import numpy as np
+import pytest
+from fake_fit import FakeFit, fake_fit
+
+from jaxblend.forward.observation import Observation
+from jaxblend.forward.psf import GaussianPSF
+from jaxblend.frames import deblend
+
+SIGMA = 1.8
+TRUTH = np.array([[20.0, 22.0], [27.0, 24.0], [80.3, 30.6], [40.2, 75.1]])
+FLUX = np.array([900.0, 600.0, 500.0, 700.0])
+
+
+@dataclasses.dataclass
+class Placed(FakeFit):
+    positions: np.ndarray
+    log_evidence: float
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    seen = []
+
+    def fit_batch(observations, positions, *, stars, model, batch_size, progress):
+        seen.append([(o.shape, s.copy()) for o, s in zip(observations, stars, strict=True)])
+        return [one(o, np.asarray(p), s) for o, p, s in zip(observations, positions, stars, strict=True)]
+
+    def one(observation, positions, stars):
+        fit = fake_fit(observation, positions, sigma=SIGMA)
+        fit.catalog["radius"] = np.where(stars, 0.0, 0.05) * fit.catalog["radius"].unit
+        fit.catalog["kind"] = np.where(stars, "star", "galaxy")
+        return Placed(fit.observations, fit.catalog, fit.images, fit.chi2, positions, float(np.sum(stars)))
+
+    module = ModuleType("fitting")
+    module.fit_batch = fit_batch
+    monkeypatch.setitem(__import__("sys").modules, "jaxblend.fitting", module)
+    return seen
+
+
+@pytest.fixture
+def observation():
+    y, x = np.mgrid[:100, :120]
+    light = sum(
+        f * np.exp(-0.5 * ((x - px) ** 2 + (y - py) ** 2) / SIGMA**2) / (2 * np.pi * SIGMA**2)
+        for (px, py), f in zip(TRUTH, FLUX, strict=True)
+    )
+    image = np.stack([light, 2 * light]) + np.random.default_rng(0).normal(size=(2, 100, 120))
+    return Observation(image, 1.0, GaussianPSF(SIGMA * 2.3548 * 0.2), pixel_scale=0.2, bands="ri")
+
+
+def test_a_frame_gives_one_catalogue_in_its_own_pixels(calls, observation):
+    scene = deblend(observation, stars=False)
+    assert len(scene.catalog) == len(scene.images) == len(TRUTH)
+    order = np.lexsort((scene.catalog["x"].value, scene.catalog["y"].value))
+    np.testing.assert_allclose(scene.catalog["x"].value[order], TRUTH[[0, 1, 2, 3], 0], atol=0.5)
+    np.testing.assert_allclose(scene.catalog["flux_i"].value[order], 2 * FLUX, rtol=0.1)
+    assert scene.catalog["group"][order].tolist()[0] == scene.catalog["group"][order].tolist()[1]
+    assert len(np.unique(scene.groups)) == 3
+    assert scene.segmentation.max() == len(TRUTH)
+
+
+def test_model_is_the_sum_of_the_images(calls, observation):
+    scene = deblend(observation, stars=False)
+    total = np.zeros_like(scene.model)
+    for image, (rows, columns) in scene.images:
+        total[:, rows, columns] += image
+    np.testing.assert_allclose(scene.model, total, atol=1e-4)
+    np.testing.assert_allclose(scene.residual, observation.image - total, atol=1e-4)
+
+
+def test_what_was_not_given_is_found_in_the_residual(calls, observation):
+    scene = deblend(observation, detections=TRUTH[[0, 2]], stars=False)
+    assert len(scene.detections) == 2
+    found = np.stack([scene.catalog["x"].value, scene.catalog["y"].value], 1)
+    assert np.min(np.hypot(*(found - TRUTH[3]).T)) < 1
+    assert len(deblend(observation, detections=TRUTH[[0, 2]], stars=False, search_again=False).catalog) == 2
+
+
+def test_compact_sources_become_stars_where_the_evidence_says_so(calls, observation):
+    scene = deblend(observation)
+    assert set(scene.catalog["kind"]) == {"star"}
+    assert set(deblend(observation, stars=False).catalog["kind"]) == {"galaxy"}
+
+
+def test_an_empty_frame_is_an_empty_scene(calls, observation):
+    scene = deblend(observation.replace(image=np.zeros_like(observation.image)))
+    assert len(scene.catalog) == 0
+    assert {"x", "y", "group"} <= set(scene.catalog.colnames)
+    assert not scene.model.any()
+
+
+def test_wrong_settings_are_refused(calls, observation):
+    with pytest.raises(ValueError, match="rounds"):
+        deblend(observation, rounds=0)
+    with pytest.raises(ValueError, match="detections must be"):
+        deblend(observation, detections=[1.0, 2.0])

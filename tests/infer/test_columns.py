@@ -1,0 +1,61 @@
+"""The analytic Jacobian against automatic differentiation of the residual, and the cheap metric against it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxblend.forward.frame import Frame
+from jaxblend.forward.galaxies import BulgeDisk
+from jaxblend.forward.likelihood import Exposure, weighted_residual
+from jaxblend.forward.psf import GaussianPSF
+from jaxblend.infer.columns import exact_normal_equations, metric
+from jaxblend.infer.posterior import Blend, in_bands, objective
+from jaxblend.priors import population_prior
+
+
+def make_blend(rng, weight):
+    frame = Frame((16, 24), 0.2)
+    prior = population_prior(BulgeDisk(), "ri", zero_point=[27.0, 27.0], position_scatter=0.2)
+    exposure = Exposure(
+        jnp.asarray(rng.normal(size=(2, 16, 24))),
+        jnp.sqrt(jnp.asarray(weight)),
+        GaussianPSF(fwhm=np.array([0.8, 0.7])).transfer(frame),
+        frame,
+    )
+    seeds = jnp.asarray([[-0.6, 0.1], [0.5, -0.2], [0.0, 0.0]])
+    present = jnp.array([True, True, False])
+    return Blend((exposure,), seeds, present, jnp.array([False, True, False]), prior, BulgeDisk())
+
+
+def test_normal_equations_match_automatic_differentiation():
+    with jax.enable_x64(True):
+        rng = np.random.default_rng(3)
+        blend = make_blend(rng, rng.uniform(0, 2, size=(2, 16, 24)))
+        u = jnp.asarray(0.3 * rng.normal(size=(3, blend.prior.size)))
+
+        def residual(u):
+            sources = in_bands(blend.sources(u), slice(0, 2))
+            return jnp.concatenate([weighted_residual(sources, blend.exposures[0]).reshape(-1), u.reshape(-1)])
+
+        jacobian = jax.jacfwd(residual)(u).reshape(-1, u.size)
+        hessian, gradient = exact_normal_equations(u, blend)
+        scale = np.abs(jacobian.T @ jacobian).max()
+        np.testing.assert_allclose(hessian, jacobian.T @ jacobian, atol=1e-9 * scale)
+        np.testing.assert_allclose(gradient, jax.grad(objective)(u, blend).reshape(-1), atol=1e-9 * scale)
+
+
+def test_an_absent_source_changes_neither_value_nor_gradient():
+    rng = np.random.default_rng(4)
+    blend = make_blend(rng, np.ones((2, 16, 24)))
+    u = jnp.asarray(0.3 * rng.normal(size=(3, blend.prior.size)), jnp.float32).at[2].set(0.0)
+    moved = u.at[2].set(1.5)
+    np.testing.assert_allclose(objective(moved, blend) - objective(u, blend), 0.5 * 1.5**2 * u.shape[1], rtol=1e-3)
+    np.testing.assert_allclose(jax.grad(objective)(moved, blend)[2], 1.5, rtol=1e-5)
+
+
+def test_metric_is_close_to_the_truth_for_a_white_weight():
+    rng = np.random.default_rng(5)
+    blend = make_blend(rng, np.full((2, 16, 24), 0.7))
+    u = jnp.asarray(0.3 * rng.normal(size=(3, blend.prior.size)), jnp.float32)
+    ratio = np.diagonal(metric(u, blend)) / np.diagonal(exact_normal_equations(u, blend)[0])
+    assert 0.8 < np.median(ratio) < 1.25
