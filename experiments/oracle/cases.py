@@ -36,7 +36,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Survey:
-    """Pixel scale, width of the PSF, Airy's wavelength over diameter, two radii (all arcsec), oversampling of the image PSF."""
+    """Scale, width of the PSF, Airy's wavelength over diameter, two radii (arcsec); oversampling of the image PSF."""
 
     name: str
     pixel_scale: float

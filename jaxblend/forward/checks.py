@@ -77,8 +77,9 @@ def usable(image, weight, masked, report):
     loudest = np.max(np.abs(image.astype(float)) * np.sqrt(weight))
     if loudest > _MAX_SIGNAL_TO_NOISE:
         raise ValueError(
-            f"a pixel is {loudest:.1e} times its own noise (image {np.abs(image).max():.1e}, weight {weight.max():.1e} at "
-            "most): check that weight is the inverse variance in the image's unit, and mask pixels that hold no data"
+            f"a pixel is {loudest:.1e} times its own noise (largest image {np.abs(image).max():.1e}, largest weight "
+            f"{weight.max():.1e}): check that weight is the inverse variance in the image's unit, and mask pixels "
+            "that hold no data"
         )
     return image, weight
 

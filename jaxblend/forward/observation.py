@@ -152,8 +152,10 @@ def _frame(shape, pixel_scale, wcs, padding):
         raise ValueError(f"give either pixel_scale (arcsec per pixel) or wcs: {given} was given")
     if wcs is not None:
         return local_frame(wcs, shape, padding=padding)
-    if not _is_number(pixel_scale) or not 0 < pixel_scale < np.inf:
-        raise ValueError(f"pixel_scale must be a positive number of arcsec per pixel, got {pixel_scale!r}")
+    if not _is_number(pixel_scale) or not 1e-4 <= pixel_scale <= 1e4:
+        raise ValueError(
+            f"pixel_scale must be a positive number of arcsec per pixel, from 1e-4 to 1e4, got {pixel_scale!r}"
+        )
     return Frame(shape, float(pixel_scale), padding=padding)
 
 

@@ -26,7 +26,9 @@ def sampled_psf(value, n_bands, includes_pixel, oversampling, report) -> ImagePS
     array = np.repeat(array, n_bands // array.shape[-3], axis=-3)
     _check_values(array, report)
     centre = _centre(array, int(oversampling), report)
-    return ImagePSF(array.astype(np.float32), oversampling=oversampling, includes_pixel=includes_pixel, centre=centre)
+    return ImagePSF(
+        array.astype(np.float32), oversampling=int(oversampling), includes_pixel=includes_pixel, centre=centre
+    )
 
 
 def checked_image_psf(value: ImagePSF, n_bands, report) -> ImagePSF:

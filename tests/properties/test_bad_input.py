@@ -1,4 +1,4 @@
-"""Whatever arrays an Observation is given, it refuses, warns or holds finite numbers; it never passes NaN on in silence."""
+"""Whatever arrays an Observation is given, it refuses, warns or holds finite numbers; NaN never passes in silence."""
 
 import warnings
 
@@ -38,7 +38,7 @@ def attempt(*args, **keywords):
         try:
             observation = Observation(*args, pixel_scale=0.2, **keywords)
         except ValueError as error:
-            assert len(str(error)) > 20
+            assert len(str(error)) > 20  # noqa: PT017
             return None, []
     assert all(issubclass(w.category, JaxblendWarning) for w in caught), [str(w.message) for w in caught]
     return observation, [str(w.message) for w in caught]
@@ -106,6 +106,6 @@ def test_any_pixel_scale_and_padding(scale, padding):
     try:
         observation = Observation(np.ones(SHAPE), 1.0, GaussianPSF(1.0), pixel_scale=scale, padding=padding)
     except ValueError as error:
-        assert len(str(error)) > 20
+        assert len(str(error)) > 20  # noqa: PT017
     else:
         assert observation.frame.padded >= observation.shape
