@@ -1,3 +1,4 @@
+import re
 from importlib.metadata import version as installed_version
 
 project = "jaxblend"
@@ -12,7 +13,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints", "tutorials/quickstart.md"]
+exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
 
 html_theme = "furo"
 html_title = f"jaxblend {release}"
@@ -33,3 +34,13 @@ autoclass_content = "class"
 napoleon_google_docstring = False
 napoleon_use_ivar = True  # an Attributes section would otherwise describe each field a second time
 napoleon_use_rtype = False
+napoleon_attr_annotations = False  # a jaxtyping shape such as "*sources C h w" is not reStructuredText
+
+
+def setup(app):
+    """Let docstrings write |g| for a modulus, which reStructuredText would take for a substitution."""
+
+    def escape_bars(app, what, name, obj, options, lines):
+        lines[:] = [re.sub(r"(``.+?``)|\|", lambda m: m[1] or r"\|", line) for line in lines]
+
+    app.connect("autodoc-process-docstring", escape_bars)

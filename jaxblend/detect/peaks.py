@@ -66,14 +66,14 @@ def excesses(
         (m, 2), pixels (x, y), to a fraction of a pixel.
     """
     from scipy.ndimage import maximum_filter
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     significance = residual / np.hypot(1.0, model_error * np.maximum(model, 0.0))
     width = 2 * int(np.ceil(0.5 * fwhm)) + 1
     peak = (significance >= min_snr) & (significance == maximum_filter(significance, size=width))
     rows, columns = np.nonzero(peak)
     if len(known) and len(rows):
-        near = cKDTree(known).query(np.stack([columns, rows], axis=1))[0] < 0.5 * fwhm
+        near = np.asarray(KDTree(known).query(np.stack([columns, rows], axis=1))[0]) < 0.5 * fwhm
         keep = ~near | (significance[rows, columns] >= 3 * min_snr)
         rows, columns = rows[keep], columns[keep]
     order = np.argsort(-significance[rows, columns], kind="stable")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -102,7 +102,8 @@ def _table(found, snr) -> Table:
     from astropy.table import Table
 
     order = np.argsort(found["y"], kind="stable")
-    table = Table({name: found[name][order] for name in ("x", "y", "flux", "a", "b", "theta", "npix", "peak")})
+    columns = {name: found[name][order] for name in ("x", "y", "flux", "a", "b", "theta", "npix", "peak")}
+    table = cast("Any", Table(columns))  # astropy's types do not know a column from a row
     table["snr"] = snr[order]
     table["x"].unit = table["y"].unit = table["a"].unit = table["b"].unit = "pix"
     table["theta"].unit = "rad"

@@ -78,13 +78,13 @@ def fit_batch(
                     advance()
 
         for i, (each, where, star) in enumerate(_paired(observations, positions, stars)):
-            group = each if isinstance(each, (tuple, list)) else (each,)
+            group = tuple(each) if isinstance(each, (tuple, list)) else (each,)
             try:
                 item = prepare(group, where, model=model, stars=star, **options)
             except ValueError as error:
                 raise ValueError(f"blend {i}: {error}") from None
             key = (shape_key(item), reference_band(group))
-            waiting[key].append((i, item, tuple(group)))
+            waiting[key].append((i, item, group))
             if len(waiting[key]) == batch_size:
                 pending.append(pool.submit(_run, waiting.pop(key), key[1], batch_size, keep_observations))
                 collect(2 * workers)

@@ -123,7 +123,7 @@ class Fit:
     @property
     def log_evidence(self) -> float:
         """Laplace estimate of ln Z, up to the noise's normalisation."""
-        return laplace.log_evidence(float(self.result.objective), self.result.hessian)
+        return laplace.log_evidence(float(self.result.objective), np.asarray(self.result.hessian))
 
     @property
     def outcome(self) -> Outcome:
@@ -156,7 +156,7 @@ class Fit:
             Flag.FAILED: np.full(n, not self._finite),
             Flag.LOW_SNR: np.asarray(s.snr)[:n] < 3,
         }
-        return sum(int(flag) * np.asarray(bits, int) for flag, bits in rows.items())
+        return sum((int(flag) * np.asarray(bits, int) for flag, bits in rows.items()), start=np.zeros(n, int))
 
     @property
     def catalog(self) -> QTable:

@@ -10,7 +10,7 @@ from jaxblend.forward.sampled_psf import ImagePSF
 
 __all__ = ["choose_oversampling"]
 
-_LOST = 2e-5  # of a star's peak, beyond the grid's reach
+_LOST = 5e-6  # of a star's peak, beyond the grid's reach
 
 
 def choose_oversampling(psf: AbstractPSF, frame: Frame, *, most: int = 8) -> int:

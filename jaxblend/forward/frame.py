@@ -41,7 +41,7 @@ class Frame(eqx.Module):
     padded: tuple[int, int] = eqx.field(static=True)
     oversampling: int = eqx.field(static=True)
 
-    def __init__(self, shape, pixel_scale=None, *, jacobian=None, origin=None, padding=2.0, oversampling=1):
+    def __init__(self, shape, pixel_scale: Any = None, *, jacobian=None, origin=None, padding=2.0, oversampling=1):
         if (pixel_scale is None) == (jacobian is None):
             raise ValueError("a Frame needs either pixel_scale (arcsec) or jacobian (2 x 2, arcsec per pixel)")
         height, width = (int(n) for n in shape)

@@ -13,6 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Complex, Float
 
 from jaxblend.forward.frame import Frame
@@ -184,7 +185,7 @@ def _bands(parameter):
 
 
 def _require(name, value, *, above):
-    if isinstance(value, jax.core.Tracer):
+    if isinstance(value, Tracer):
         return
     try:
         values = np.asarray(value, float)

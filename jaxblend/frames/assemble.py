@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def assemble(observation: Observation, sources: Sequence[FrameSource], groups: n
         observation=observation,
         catalog=_catalog(observation, sources, groups),
         model=total_model(sources, observation.image.shape),
-        images=[(source.fitted.image, source.fitted.stamp) for source in sources],
+        images=[(source.part.image, source.part.stamp) for source in sources],
         groups=np.asarray(groups),
         detections=detections,
     )
@@ -40,7 +40,8 @@ def _catalog(observation, sources, groups) -> QTable:
     tables = [fit.catalog for fit in fits.values()]
     first_row = dict(zip(fits, np.cumsum([0, *map(len, tables[:-1])]), strict=True))
     rows = [first_row[id(source.fitted.fit)] + source.fitted.row for source in sources]
-    catalog = QTable(vstack(tables, metadata_conflicts="silent"))[rows]
+    # astropy's types do not know rows from columns
+    catalog = cast("Any", QTable(vstack(tables, metadata_conflicts="silent"))[rows])
     catalog.meta = {name: value for name, value in tables[0].meta.items() if name not in PER_FIT}
     corners = [(source.fitted.stamp[1].start, source.fitted.stamp[0].start) for source in sources]
     for name, corner in zip(("x", "y"), np.array(corners, float).T, strict=True):

@@ -162,4 +162,4 @@ def _grouped(sources, fwhm, max_group) -> list[Group]:
 def _labels(sources: Sequence[FrameSource]) -> np.ndarray:
     """Number of the fit of each source, in the order of first members."""
     numbers: dict[int, int] = {}
-    return np.array([numbers.setdefault(id(s.fitted.fit), len(numbers)) for s in sources], int)
+    return np.array([numbers.setdefault(id(s.part.fit), len(numbers)) for s in sources], int)

@@ -64,13 +64,13 @@ def ellipse_radius(footprints: Float[np.ndarray, "n 3"], angle: Float[np.ndarray
 
 def _links(positions, footprints, fwhm):
     """Pairs that overlap, and the sum of their radii in units of their distance."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     if len(positions) < 2:
         return np.zeros(0, int), np.zeros(0, int), np.zeros(0)
     largest = footprints[:, :2].max(axis=1) + 0.5 * fwhm
     # Of each pair, the one with the larger reach finds the other.
-    near = cKDTree(positions).query_ball_point(positions, 2 * largest)
+    near = KDTree(positions).query_ball_point(positions, 2 * largest)
     first = np.repeat(np.arange(len(positions)), [len(n) for n in near])
     second = np.concatenate([np.asarray(n, int) for n in near])
     pairs = np.stack([np.minimum(first, second), np.maximum(first, second)], axis=1)

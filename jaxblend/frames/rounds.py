@@ -117,7 +117,9 @@ def _without_others(observation, sources, group, stamp, residual, owner) -> Obse
     image = residual[(slice(None), *stamp)].copy()
     for i in group:
         fitted = sources[i].fitted
-        shared = None if fitted is None else overlap(stamp, fitted.stamp)
+        if fitted is None:
+            continue
+        shared = overlap(stamp, fitted.stamp)
         if shared is not None:
             image[(slice(None), *shared[0])] += fitted.image[(slice(None), *shared[1])]
     foreign = (owner[stamp] >= 0) & ~np.isin(owner[stamp], group)

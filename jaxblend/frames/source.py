@@ -44,6 +44,13 @@ class FrameSource:
     star: bool = False
     fitted: Fitted | None = None
 
+    @property
+    def part(self) -> Fitted:
+        """``fitted``, of a source that has been."""
+        if self.fitted is None:
+            raise RuntimeError("this source has not been fitted yet")
+        return self.fitted
+
     def after(self, fitted: Fitted, position, *, sigma, shape, fwhm: float, star: bool) -> FrameSource:
         """The source after a fit. A position farther than a PSF's width from the seed is not believed."""
         position = np.asarray(position, float)

@@ -68,7 +68,7 @@ def reach_of(
         (2,), half larger where the light runs into a side of the stamp that is not the image's; None if no pixel
         is so bright.
     """
-    bright = (image > level * sigma[:, None, None]).any(axis=0)
+    bright = np.asarray((image > level * sigma[:, None, None]).any(axis=0))
     if not bright.any():
         return None
     rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))

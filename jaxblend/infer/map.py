@@ -81,7 +81,7 @@ def _exact(u, blend):
 
 def _descend(state: _State, blend: Blend, curvature, most: int) -> _State:
     """Steps with the exact gradient in a given curvature, until the promised decrease is negligible."""
-    most = state.steps + most
+    last = state.steps + most
     state = eqx.tree_at(lambda s: (s.done, s.damping), state, (jnp.asarray(False), jnp.asarray(1e-3)))
 
     def step(state):
@@ -105,7 +105,7 @@ def _descend(state: _State, blend: Blend, curvature, most: int) -> _State:
             done=(promised < _CONVERGED) | (damping > 1e5),
         )
 
-    return jax.lax.while_loop(lambda s: ~s.done & (s.steps < most), step, state)
+    return jax.lax.while_loop(lambda s: ~s.done & (s.steps < last), step, state)
 
 
 def _solve(matrix, vector):

@@ -93,8 +93,11 @@ def read_fits(
     wcs = _common_wcs(chosen) if pixel_scale is None else None
     if wcs is None and pixel_scale is None:
         pixel_scale = _known_pixel_scale(chosen[0])
+    noise = _noise(matched)
     return Observation(
         image,
+        weight=noise.get("weight"),
+        variance=noise.get("variance"),
         psf=psf,
         pixel_scale=pixel_scale,
         wcs=wcs,
@@ -102,7 +105,6 @@ def read_fits(
         zero_point=_zero_points(chosen, zero_point),
         mask=bad_pixels(_stack(masks), mask_bits, named=mask_planes(masks[0].header)) if masks else None,
         survey=survey,
-        **_noise(matched),
     )
 
 

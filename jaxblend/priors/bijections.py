@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +38,7 @@ class Interval(AbstractBijection):
     shape: ClassVar[tuple[int, ...]] = ()
     cond_shape: ClassVar[None] = None
 
-    def transform_and_log_det(self, x, condition=None):
+    def transform_and_log_det(self, x: Any, condition=None):
         """Point of the interval."""
         log_det = jnp.log(self.high - self.low) + jax.nn.log_sigmoid(x) + jax.nn.log_sigmoid(-x)
         return self.low + (self.high - self.low) * jax.nn.sigmoid(x), log_det

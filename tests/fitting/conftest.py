@@ -10,7 +10,7 @@ from jaxblend.forward.scene import Sources
 
 def draw(frame, psf, positions, fluxes, shapes, stars):
     """(n, C, H, W) noiseless, with half a percent of bulge in each galaxy."""
-    n, n_bands = np.shape(fluxes)
+    n, _ = np.shape(fluxes)
     flux = np.stack([0.3 * np.asarray(fluxes), 0.7 * np.asarray(fluxes)], 1)
     sources = Sources(
         frame.pixel_to_sky(np.asarray(positions, float)).astype(np.float32),

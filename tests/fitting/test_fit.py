@@ -23,7 +23,7 @@ def test_recovers_fluxes_within_their_errors_from_a_crude_start(fitted, blend):
 
 
 def test_error_of_an_isolated_stars_flux_is_the_matched_filters(fitted, blend):
-    obs, _, fluxes, _ = blend
+    obs, _, _, _ = blend
     power = (np.asarray(obs.psf.image[0], float) ** 2).sum()
     expected = 1 / np.sqrt(power)  # noise 1
     assert 0.95 < fitted.catalog["flux_r_err"][2] / expected < 1.5
@@ -45,7 +45,7 @@ def test_a_blend_does_not_feel_its_batch(fitted, blend):
 
 
 def test_bad_items_are_flagged_and_the_rest_go_on(blend):
-    obs, positions, fluxes, stars = blend
+    obs, positions, _, stars = blend
     weight = obs.weight.copy()
     weight[:, 5:14, 24:33] = 0  # the star is masked
     masked = obs.replace(weight=weight)

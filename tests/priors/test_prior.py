@@ -13,7 +13,7 @@ def test_bijection_goes_there_and_back(model):
         prior = population_prior(model, "gri", zero_point=[27.0, 27.1, 27.2], position_scatter=0.2)
         u = jnp.asarray(np.random.default_rng(1).normal(size=prior.size))
         np.testing.assert_allclose(prior.whitened(prior.physical(u)), u, atol=1e-7)
-        vector, log_det = prior.bijection.transform_and_log_det(u)
+        _, log_det = prior.bijection.transform_and_log_det(u)
         dense = jnp.linalg.slogdet(jax.jacfwd(prior.physical)(u))[1]
         np.testing.assert_allclose(log_det, dense, atol=1e-7)
 
