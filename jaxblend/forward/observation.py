@@ -133,7 +133,7 @@ class Observation:
         return copy
 
     def cutout(self, y: slice, x: slice) -> Observation:
-        """The part of the image in two slices that lie inside it; the WCS stays that of the whole image."""
+        """The part of the image in two slices that lie inside it; a WCS goes with it if it can be sliced [y, x]."""
         frame = self.frame
         shape = (y.stop - y.start, x.stop - x.start)
         ratio = max(frame.padded[0] / frame.shape[0], frame.padded[1] / frame.shape[1])
@@ -143,6 +143,7 @@ class Observation:
             image=self.image[:, y, x],
             weight=self.weight[:, y, x],
             frame=local.with_oversampling(frame.oversampling),
+            wcs=self.wcs[y, x] if hasattr(self.wcs, "__getitem__") else None,
         )
 
 

@@ -187,3 +187,18 @@ def test_replace_knows_its_attributes():
     assert observe().replace(survey="HSC").survey == "HSC"
     with pytest.raises(ValueError, match="no attribute"):
         observe().replace(colour="red")
+
+
+def test_a_cutout_keeps_its_place_on_the_sky():
+    from astropy.wcs import WCS
+
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.crpix = ["RA---TAN", "DEC--TAN"], [150.0, 2.0], [20.0, 15.0]
+    wcs.wcs.cd = np.array([[-0.2, 0.01], [0.01, 0.2]]) / 3600
+    whole = Observation(np.ones((1, 30, 40)), 1.0, GaussianPSF(fwhm=0.8), wcs=wcs)
+    part = whole.cutout(slice(5, 25), slice(10, 34))
+    assert part.shape == (20, 24)
+    np.testing.assert_allclose(part.wcs.pixel_to_world_values(3.0, 4.0), whole.wcs.pixel_to_world_values(13.0, 9.0))
+    np.testing.assert_allclose(
+        part.frame.pixel_to_sky(np.array([3.0, 4.0])), whole.frame.pixel_to_sky(np.array([13.0, 9.0])), atol=1e-9
+    )
