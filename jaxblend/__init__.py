@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxblend import plot
-    from jaxblend.detect import detect
+    from jaxblend.detection import detect
     from jaxblend.errors import JaxblendWarning
     from jaxblend.fitting import Fit, fit, fit_batch
     from jaxblend.forward.frame import Frame
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from jaxblend.infer.flags import Flag, Outcome, decode_flags
     from jaxblend.io.surveys import get_survey
     from jaxblend.priors import Population, Prior, population_prior
-    from jaxblend.simulate import psf_from_galsim, simulate, simulate_blends
+    from jaxblend.simulation import psf_from_galsim, simulate, simulate_blends
 
 _HOMES = {
     "jaxblend": ("plot",),
-    "jaxblend.detect": ("detect",),
+    "jaxblend.detection": ("detect",),
     "jaxblend.errors": ("JaxblendWarning",),
     "jaxblend.fitting": ("Fit", "fit", "fit_batch"),
     "jaxblend.forward.frame": ("Frame",),
@@ -38,7 +38,7 @@ _HOMES = {
     "jaxblend.infer.flags": ("Flag", "Outcome", "decode_flags"),
     "jaxblend.io.surveys": ("get_survey",),
     "jaxblend.priors": ("Population", "Prior", "population_prior"),
-    "jaxblend.simulate": ("psf_from_galsim", "simulate", "simulate_blends"),
+    "jaxblend.simulation": ("psf_from_galsim", "simulate", "simulate_blends"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

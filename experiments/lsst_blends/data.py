@@ -8,8 +8,8 @@ from os import PathLike
 import jax
 
 from jaxblend.io.surveys import get_survey
-from jaxblend.simulate.blend import Blend, simulate_blends
-from jaxblend.simulate.sample import Selection
+from jaxblend.simulation.blend import Blend, simulate_blends
+from jaxblend.simulation.sample import Selection
 
 MAX_SOURCES = 5
 MAX_OFFSET = 2.4  # arcsec

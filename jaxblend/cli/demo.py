@@ -13,7 +13,7 @@ from jaxblend.cli.console import described, doing, say_files
 from jaxblend.cli.truth import compare
 
 if TYPE_CHECKING:
-    from jaxblend.simulate.blend import Blend
+    from jaxblend.simulation.blend import Blend
 
 N_GALAXIES = 4
 FAINTEST, BRIGHTEST = 24.3, 20.5
@@ -61,8 +61,8 @@ def _simulate(name: str, seed: int) -> Blend:
     import jax
 
     from jaxblend.io.surveys import get_survey
-    from jaxblend.simulate import draw_population, observe
-    from jaxblend.simulate.sample import numpy_generator
+    from jaxblend.simulation import draw_population, observe
+    from jaxblend.simulation.sample import numpy_generator
 
     survey = get_survey(name)
     key = jax.random.key(seed)

@@ -87,7 +87,7 @@ def find_positions(stored: StoredBlend, path: Path | None) -> tuple[np.ndarray, 
 def _detect(stored: StoredBlend) -> np.ndarray:
     import numpy as np
 
-    from jaxblend.detect import detect
+    from jaxblend.detection import detect
 
     found = detect(stored.observation)
     if len(found) == 0:

@@ -14,7 +14,7 @@ from jaxblend.cli.console import described, progress_bar, say_files
 if TYPE_CHECKING:
     from astropy.table import QTable
 
-    from jaxblend.simulate.blend import Blend
+    from jaxblend.simulation.blend import Blend
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Simulate:
 
         from jaxblend.io.npz import write_npz
         from jaxblend.io.surveys import get_survey
-        from jaxblend.simulate import Selection, simulate_blends
+        from jaxblend.simulation import Selection, simulate_blends
 
         if self.n < 1:
             raise ValueError(f"Got --n {self.n}, expected 1 or more.")

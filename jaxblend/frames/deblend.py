@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxblend.detect.combine import combine, psf_fwhm
-from jaxblend.detect.peaks import excesses, matched_filter
-from jaxblend.detect.sep import detect
+from jaxblend.detection.combine import combine, psf_fwhm
+from jaxblend.detection.peaks import excesses, matched_filter
+from jaxblend.detection.sep import detect
 from jaxblend.forward.observation import Observation
 from jaxblend.frames.assemble import assemble
 from jaxblend.frames.group import group_overlapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxblend.simulate.survey import Survey, in_unit, wavelength_nm
+from jaxblend.simulation.survey import Survey, in_unit, wavelength_nm
 
 if TYPE_CHECKING:
     import surveycodex.survey

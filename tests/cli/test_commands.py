@@ -25,7 +25,7 @@ def fake_fitting(monkeypatch):
     flags.decode_flags = lambda bits: []
     monkeypatch.setitem(sys.modules, "jaxblend.fitting", fitting)
     monkeypatch.setitem(sys.modules, "jaxblend.frames", frames)
-    monkeypatch.setitem(sys.modules, "jaxblend.detect", detecting)
+    monkeypatch.setitem(sys.modules, "jaxblend.detection", detecting)
     monkeypatch.setitem(sys.modules, "jaxblend.infer.flags", flags)
 
 

@@ -1,5 +1,5 @@
 """From an image to a table of sources."""
 
-from jaxblend.detect.sep import detect
+from jaxblend.detection.sep import detect
 
 __all__ = ["detect"]

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from jaxblend.io.surveys import get_survey
-from jaxblend.simulate.blend import observe, simulate, simulate_blends
-from jaxblend.simulate.galsim_truth import accurate_gsparams, draw_isolated
-from jaxblend.simulate.population import draw_population
-from jaxblend.simulate.psf import survey_psfs
-from jaxblend.simulate.sample import Selection, numpy_generator
-from jaxblend.simulate.truth import blendedness, signal_to_noise
+from jaxblend.simulation.blend import observe, simulate, simulate_blends
+from jaxblend.simulation.galsim_truth import accurate_gsparams, draw_isolated
+from jaxblend.simulation.population import draw_population
+from jaxblend.simulation.psf import survey_psfs
+from jaxblend.simulation.sample import Selection, numpy_generator
+from jaxblend.simulation.truth import blendedness, signal_to_noise
 
 KEY = jax.random.key(3)
 STAMP = 48

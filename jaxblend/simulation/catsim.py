@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxblend.simulate.sources import SkySources
-from jaxblend.simulate.survey import Survey, lsst_wavelengths
+from jaxblend.simulation.sources import SkySources
+from jaxblend.simulation.survey import Survey, lsst_wavelengths
 
 if TYPE_CHECKING:
     import astropy.table

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from jaxblend.simulate.sources import SkySources
+from jaxblend.simulation.sources import SkySources
 
 if TYPE_CHECKING:
     import galsim
 
-    from jaxblend.simulate.survey import Survey
+    from jaxblend.simulation.survey import Survey
 
 
 def draw_isolated(

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxblend.simulate.sources import SkySources
+from jaxblend.simulation.sources import SkySources
 
 if TYPE_CHECKING:
     import astropy.table
 
-    from jaxblend.simulate.survey import Survey
+    from jaxblend.simulation.survey import Survey
 
 
 def truth_table(

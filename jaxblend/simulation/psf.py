@@ -15,7 +15,7 @@ from jaxblend.forward.sampled_psf import ImagePSF
 if TYPE_CHECKING:
     import galsim
 
-    from jaxblend.simulate.survey import Survey
+    from jaxblend.simulation.survey import Survey
 
 MOFFAT_BETA = 3.5
 ARCSEC_PER_RADIAN = 180.0 * 3600.0 / np.pi

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import gammainc, gammaincinv
 
 if TYPE_CHECKING:
-    from jaxblend.simulate.survey import Survey
+    from jaxblend.simulation.survey import Survey
 
 EXPONENTIAL_INDEX = 1.0
 DE_VAUCOULEURS_INDEX = 4.0

@@ -11,13 +11,13 @@ import jax
 import numpy as np
 
 from jaxblend.forward.observation import Observation
-from jaxblend.simulate.catsim import read_catsim
-from jaxblend.simulate.galsim_truth import draw_isolated
-from jaxblend.simulate.psf import observation_psf, survey_psfs
-from jaxblend.simulate.sample import Selection, choose_sources, draw_count, make_pool, numpy_generator
-from jaxblend.simulate.sources import SkySources
-from jaxblend.simulate.survey import Survey
-from jaxblend.simulate.truth import truth_table
+from jaxblend.simulation.catsim import read_catsim
+from jaxblend.simulation.galsim_truth import draw_isolated
+from jaxblend.simulation.psf import observation_psf, survey_psfs
+from jaxblend.simulation.sample import Selection, choose_sources, draw_count, make_pool, numpy_generator
+from jaxblend.simulation.sources import SkySources
+from jaxblend.simulation.survey import Survey
+from jaxblend.simulation.truth import truth_table
 
 if TYPE_CHECKING:
     import astropy.table
@@ -36,7 +36,7 @@ class Blend:
     observation : Observation
         Image, weight and PSF, in electrons over the full exposure, sky subtracted.
     truth : QTable
-        One row per source; see `jaxblend.simulate.truth.truth_table`.
+        One row per source; see `jaxblend.simulation.truth.truth_table`.
     isolated : (n, C, H, W) array
         Each source alone, without noise, float32.
     positions : (n, 2) array

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from jaxblend.detect.combine import Combined
+from jaxblend.detection.combine import Combined
 
 __all__ = ["excesses", "gaussian_kernel", "matched_filter"]
 

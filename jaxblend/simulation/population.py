@@ -23,8 +23,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxblend.simulate.sources import SkySources
-from jaxblend.simulate.survey import Survey, lsst_wavelengths
+from jaxblend.simulation.sources import SkySources
+from jaxblend.simulation.survey import Survey, lsst_wavelengths
 
 BAND_WIDTH = 0.1  # half-width in log wavelength over which a filter smooths a spectral break
 BREAK_4000 = 400.0  # nm

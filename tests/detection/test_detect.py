@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from jaxblend.detect import detect
-from jaxblend.detect.combine import combine, psf_fwhm
-from jaxblend.detect.peaks import excesses, matched_filter
+from jaxblend.detection import detect
+from jaxblend.detection.combine import combine, psf_fwhm
+from jaxblend.detection.peaks import excesses, matched_filter
 from jaxblend.forward.observation import Observation
 from jaxblend.forward.psf import GaussianPSF
 

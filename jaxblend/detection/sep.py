@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from jaxblend.detect.combine import combine, psf_fwhm
-from jaxblend.detect.peaks import gaussian_kernel, matched_filter
+from jaxblend.detection.combine import combine, psf_fwhm
+from jaxblend.detection.peaks import gaussian_kernel, matched_filter
 from jaxblend.forward.observation import Observation
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from jaxblend.forward.frame import Frame
 from jaxblend.forward.psf import ConvolvedPSF, KolmogorovPSF, MoffatPSF
 from jaxblend.forward.sampled_psf import ImagePSF
 from jaxblend.io.surveys import get_survey
-from jaxblend.simulate.psf import effective_psf_images, observation_psf, psf_from_galsim, survey_psfs
+from jaxblend.simulation.psf import effective_psf_images, observation_psf, psf_from_galsim, survey_psfs
 
 
 @pytest.mark.parametrize("size", [32, 33])

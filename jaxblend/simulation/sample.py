@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from jaxblend.simulate.catsim import read_catsim
-from jaxblend.simulate.galsim_truth import draw_isolated
-from jaxblend.simulate.population import draw_population
-from jaxblend.simulate.psf import effective_psf_images
-from jaxblend.simulate.sources import SkySources
-from jaxblend.simulate.survey import Survey
-from jaxblend.simulate.truth import signal_to_noise
+from jaxblend.simulation.catsim import read_catsim
+from jaxblend.simulation.galsim_truth import draw_isolated
+from jaxblend.simulation.population import draw_population
+from jaxblend.simulation.psf import effective_psf_images
+from jaxblend.simulation.sources import SkySources
+from jaxblend.simulation.survey import Survey
+from jaxblend.simulation.truth import signal_to_noise
 
 if TYPE_CHECKING:
     import astropy.table
@@ -39,7 +39,7 @@ class Selection:
         By default i where the survey has it, else the survey's reference band.
     min_snr : float
         Lowest S/N of the isolated source in `snr_band`, against the noise of the sky
-        alone; see `jaxblend.simulate.truth.signal_to_noise`.
+        alone; see `jaxblend.simulation.truth.signal_to_noise`.
     snr_band : str, optional
         By default the survey's reference band.
     min_separation : float

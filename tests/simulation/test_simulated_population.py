@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jaxblend.io.surveys import get_survey, list_surveys
-from jaxblend.simulate.population import draw_population
+from jaxblend.simulation.population import draw_population
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from astropy.table import QTable
 from scipy.integrate import quad
 
 from jaxblend.io.surveys import get_survey
-from jaxblend.simulate.catsim import read_catsim, shear_from_axes
-from jaxblend.simulate.galsim_truth import draw_isolated
+from jaxblend.simulation.catsim import read_catsim, shear_from_axes
+from jaxblend.simulation.galsim_truth import draw_isolated
 
 SHAPE = (32, 36)
 PSF = galsim.Kolmogorov(fwhm=0.8)
