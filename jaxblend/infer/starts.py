@@ -20,23 +20,19 @@ START_SHAPES = ((0.0, -0.3), (-1.2, -0.3), (1.2, -0.3), (0.0, 1.6))
 def start(blend: Blend, deviation: Float[Array, "2"]) -> Float[Array, "K D"]:
     """The ``u`` of a start whose shapes are prior typical, up to a deviation, and whose fluxes fit the image best."""
     names = blend.prior.names
-    n_bands = blend.n_bands
     u = jnp.zeros((blend.seeds.shape[0], blend.prior.size))
     vectors = jax.vmap(blend.prior.physical)(u)
-    fluxes = solve_fluxes(u, blend)
-    # Keep within reach of the prior: a start must never be deep in the tail of a magnitude or a colour.
-    logs = jnp.log(fluxes).at[:, :].get()
-    vectors = vectors.at[:, 2 : 2 + n_bands].set(logs)
-    u = jnp.clip(jax.vmap(blend.prior.whitened)(vectors), -3.0, 3.0)
+    flux = slice(2, 2 + blend.n_bands)
+    vectors = vectors.at[:, flux].set(jnp.log(solve_fluxes(u, blend)))
+    # Within reach of the prior: a start must never be deep in the tail of a magnitude or a colour.
+    brightness = jnp.clip(jax.vmap(blend.prior.whitened)(vectors), -3.0, 3.0)[:, flux]
     offsets = np.zeros((2, len(names)))
     offsets[0, [i for i, n in enumerate(names) if n in ("log_radius", "sersic_index")]] = 1
     first_logit = next((i for i, n in enumerate(names) if n.startswith("logit_fraction")), None)
     if first_logit is not None:
         offsets[1, first_logit] = 1
     # Radii follow the magnitude through the prior; only their deviation is set here.
-    shape_like = np.array([n in ("log_radius", "g1", "g2", "log_ratio", "sersic_index", "du", "dv") for n in names])
-    shape_like |= np.array([n.startswith("logit_fraction") for n in names])
-    return jnp.where(shape_like, 0.0, u) + deviation @ offsets
+    return u.at[:, flux].set(brightness) + deviation @ offsets
 
 
 def solve_fluxes(u: Float[Array, "K D"], blend: Blend) -> Float[Array, "K C"]:

@@ -171,7 +171,7 @@ def test_programs_are_kept_in_the_users_cache(tmp_path):
     )
     for given, expected in (
         ({"XDG_CACHE_HOME": str(tmp_path)}, f"{tmp_path}/jaxblend/jax"),
-        ({"JAX_COMPILATION_CACHE_DIR": "/tmp/elsewhere"}, "/tmp/elsewhere"),
+        ({"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "elsewhere")}, str(tmp_path / "elsewhere")),
     ):
         kept = {key: value for key, value in os.environ.items() if key != "JAX_COMPILATION_CACHE_DIR"}
         done = subprocess.run(
