@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from os import PathLike
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -13,15 +12,15 @@ import numpy as np
 from jaxblend.forward.observation import Observation
 from jaxblend.simulation.catsim import read_catsim
 from jaxblend.simulation.galsim_truth import draw_isolated
+from jaxblend.simulation.options import ObservingOptions, SimulationOptions, keywords_of, parse_options
 from jaxblend.simulation.psf import observation_psf, survey_psfs
-from jaxblend.simulation.sample import Selection, choose_sources, draw_count, make_pool, numpy_generator
+from jaxblend.simulation.sample import Selection, checked_key, choose_sources, draw_count, make_pool, numpy_generator
 from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey
 from jaxblend.simulation.truth import truth_table
 
 if TYPE_CHECKING:
     import astropy.table
-    import galsim
 
 
 SCENE_STREAM, NOISE_STREAM = 0, 1
@@ -55,21 +54,8 @@ class Blend:
     offsets: np.ndarray
 
 
-def simulate(
-    survey: Survey,
-    *,
-    key: jax.Array,
-    n_sources: int | None = None,
-    catalog: str | PathLike | astropy.table.Table | SkySources | None = None,
-    max_sources: int = 5,
-    stamp_size: int = 64,
-    max_offset: float = 2.4,
-    selection: Selection | None = None,
-    psf: str | galsim.GSObject | Sequence[galsim.GSObject] | None = None,
-    noise: bool = True,
-    variance: str = "sky",
-    gsparams: galsim.GSParams | None = None,
-) -> Blend:
+@keywords_of(SimulationOptions)
+def simulate(survey: Survey, *, key: jax.Array, **options: Any) -> Blend:
     """Simulate one blend, drawn by GalSim.
 
     Sources are drawn from the catalogue, none twice in a blend before all were tried, placed uniformly in a square
@@ -82,27 +68,9 @@ def simulate(
         See `jaxblend.io.surveys.get_survey`.
     key : typed JAX key
         ``jax.random.key(seed)``.
-    n_sources : int, optional
-        Number of sources; by default uniform between 1 and `max_sources`.
-    catalog : path, table or SkySources, optional
-        A CATSIM table (see `read_catsim`), or sources made beforehand. By default a built-in population.
-    max_sources : int
-        Largest number of sources where `n_sources` is not given.
-    stamp_size : int
-        Width and height of the images, pixels.
-    max_offset : float
-        Largest distance of a source from the stamp centre along x and along y, arcsec.
-    selection : Selection, optional
-        Cuts; by default i < 25.3 and S/N > 10 in the reference band.
-    psf : str, GalSim object or one per band, optional
-        See `survey_psfs`.
-    noise : bool
-        Whether to add noise. The weight is that of a noisy image in either case.
-    variance : {"sky", "model"}
-        What the weight is made of: the sky background only, or the sky and the noiseless model. The noise itself
-        is always Poisson noise of both.
-    gsparams : galsim.GSParams, optional
-        Accuracy of GalSim's drawing.
+    **options
+        `n_sources`, `catalog`, `max_sources`, `max_offset`, `selection`, `stamp_size`, `psf`, `noise`, `variance`,
+        `gsparams`: see `SimulationOptions`.
 
     Returns
     -------
@@ -114,45 +82,13 @@ def simulate(
     ValueError
         If no source of the catalogue passes the selection, or an argument is out of range.
     TypeError
-        If `key` is not a typed key.
+        If `key` is not a typed key, or there is no such option.
     """
-    _check_survey(survey)
-    selection = Selection() if selection is None else selection
-    rng = numpy_generator(jax.random.fold_in(_checked(key), SCENE_STREAM))
-    pool = make_pool(rng, catalog, survey, selection)
-    count = draw_count(rng, n_sources, max_sources)
-    rows, offsets = choose_sources(
-        rng, pool, survey, selection, count, max_offset, psfs=survey_psfs(survey, psf), shape=(stamp_size, stamp_size)
-    )
-    return observe(
-        pool.take(rows),
-        offsets,
-        survey,
-        key=key,
-        stamp_size=stamp_size,
-        psf=psf,
-        noise=noise,
-        variance=variance,
-        gsparams=gsparams,
-    )
+    return _simulate(_checked_survey(survey), checked_key(key), parse_options(SimulationOptions, options))
 
 
-def simulate_blends(
-    survey: Survey,
-    n: int,
-    *,
-    key: jax.Array,
-    n_sources: int | None = None,
-    catalog: str | PathLike | astropy.table.Table | SkySources | None = None,
-    max_sources: int = 5,
-    stamp_size: int = 64,
-    max_offset: float = 2.4,
-    selection: Selection | None = None,
-    psf: str | galsim.GSObject | Sequence[galsim.GSObject] | None = None,
-    noise: bool = True,
-    variance: str = "sky",
-    gsparams: galsim.GSParams | None = None,
-) -> Iterator[Blend]:
+@keywords_of(SimulationOptions)
+def simulate_blends(survey: Survey, n: int, *, key: jax.Array, **options: Any) -> Iterator[Blend]:
     """Simulate n blends, one after the other.
 
     Blend i depends on ``jax.random.fold_in(key, i)`` alone: it is the same whatever n, and the same as
@@ -166,46 +102,29 @@ def simulate_blends(
         How many blends.
     key : typed JAX key
         ``jax.random.key(seed)``.
-    n_sources, max_sources, stamp_size, max_offset, selection, psf, noise, variance, gsparams
-        As in `simulate`.
-    catalog : path, table or SkySources, optional
-        As in `simulate`; read once.
+    **options
+        As in `simulate`; a `catalog` is read once.
 
-    Yields
+    Returns
+    -------
+    iterator of Blend
+        Each is drawn when it is asked for.
+
+    Raises
     ------
-    Blend
+    ValueError, TypeError
+        As `simulate`.
     """
-    _check_survey(survey)
-    if catalog is not None and not isinstance(catalog, SkySources):
-        catalog = read_catsim(catalog, survey)
-    for i in range(n):
-        yield simulate(
-            survey,
-            key=jax.random.fold_in(_checked(key), i),
-            n_sources=n_sources,
-            catalog=catalog,
-            max_sources=max_sources,
-            stamp_size=stamp_size,
-            max_offset=max_offset,
-            selection=selection,
-            psf=psf,
-            noise=noise,
-            variance=variance,
-            gsparams=gsparams,
-        )
+    survey, key = _checked_survey(survey), checked_key(key)
+    chosen = parse_options(SimulationOptions, options)
+    if chosen.catalog is not None and not isinstance(chosen.catalog, SkySources):
+        chosen = replace(chosen, catalog=read_catsim(chosen.catalog, survey))
+    return (_simulate(survey, jax.random.fold_in(key, i), chosen) for i in range(n))
 
 
+@keywords_of(ObservingOptions)
 def observe(
-    sources: SkySources,
-    offsets: np.ndarray | Sequence,
-    survey: Survey,
-    *,
-    key: jax.Array,
-    stamp_size: int = 64,
-    psf: str | galsim.GSObject | Sequence[galsim.GSObject] | None = None,
-    noise: bool = True,
-    variance: str = "sky",
-    gsparams: galsim.GSParams | None = None,
+    sources: SkySources, offsets: np.ndarray | Sequence, survey: Survey, *, key: jax.Array, **options: Any
 ) -> Blend:
     """Draw given sources at given places as one survey sees them.
 
@@ -221,47 +140,72 @@ def observe(
         What observes.
     key : typed JAX key
         Seeds the noise.
-    stamp_size, psf, noise, variance, gsparams
-        As in `simulate`.
+    **options
+        `stamp_size`, `psf`, `noise`, `variance`, `gsparams`: see `ObservingOptions`.
 
     Returns
     -------
     Blend
         The observation and its truth.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `simulate`.
     """
-    if variance not in ("sky", "model"):
-        raise ValueError(f'Got variance={variance!r}, expected "sky" or "model".')
-    offsets = np.asarray(offsets, float).reshape(len(sources), 2)
-    positions = offsets / survey.pixel_scale + 0.5 * (stamp_size - 1)
-    psfs = survey_psfs(survey, psf)
-    isolated = draw_isolated(sources, positions, survey, psfs=psfs, shape=(stamp_size, stamp_size), gsparams=gsparams)
+    chosen = parse_options(ObservingOptions, options)
+    places = np.asarray(offsets, float).reshape(len(sources), 2)
+    return _observe(sources, places, _checked_survey(survey), checked_key(key), chosen)
+
+
+def _simulate(survey: Survey, key: jax.Array, options: SimulationOptions) -> Blend:
+    selection = Selection() if options.selection is None else options.selection
+    rng = numpy_generator(jax.random.fold_in(key, SCENE_STREAM))
+    pool = make_pool(rng, options.catalog, survey, selection)
+    count = draw_count(rng, options.n_sources, options.max_sources)
+    rows, offsets = choose_sources(
+        rng,
+        pool,
+        survey,
+        selection,
+        count,
+        options.max_offset,
+        psfs=survey_psfs(survey, options.psf),
+        shape=(options.stamp_size, options.stamp_size),
+    )
+    return _observe(pool.take(rows), offsets, survey, key, options)
+
+
+def _observe(
+    sources: SkySources, offsets: np.ndarray, survey: Survey, key: jax.Array, options: ObservingOptions
+) -> Blend:
+    shape = (options.stamp_size, options.stamp_size)
+    positions = offsets / survey.pixel_scale + 0.5 * (options.stamp_size - 1)
+    psfs = survey_psfs(survey, options.psf)
+    isolated = draw_isolated(sources, positions, survey, psfs=psfs, shape=shape, gsparams=options.gsparams)
     model = isolated.sum(axis=0)
     sky = survey.sky_level[:, None, None]
-    noise_variance = np.broadcast_to(sky, model.shape) if variance == "sky" else sky + np.maximum(model, 0.0)
+    variance = np.broadcast_to(sky, model.shape) if options.variance == "sky" else sky + np.maximum(model, 0.0)
     image = model
-    if noise:
-        image = _add_noise(numpy_generator(jax.random.fold_in(_checked(key), NOISE_STREAM)), model, sky)
+    if options.noise:
+        image = _add_noise(numpy_generator(jax.random.fold_in(key, NOISE_STREAM)), model, sky)
     observation = Observation(
         image.astype(np.float32),
-        (1.0 / noise_variance).astype(np.float32),
-        observation_psf(survey, psf),
+        (1.0 / variance).astype(np.float32),
+        observation_psf(survey, options.psf),
         pixel_scale=survey.pixel_scale,
         bands=survey.bands,
         zero_point=survey.zero_point,
         survey=survey.name,
     )
-    truth = truth_table(sources, positions, isolated, survey, variance=noise_variance, variance_from=variance)
+    truth = truth_table(sources, positions, isolated, survey, variance=variance, variance_from=options.variance)
     return Blend(observation, truth, isolated.astype(np.float32), positions, sources, offsets)
 
 
-def _check_survey(survey: Survey) -> None:
+def _checked_survey(survey: Any) -> Survey:
     if not isinstance(survey, Survey):
         raise TypeError(f'Got survey={survey!r}, expected a Survey: make it with jaxblend.get_survey("LSST").')
-
-
-def _checked(key: jax.Array) -> jax.Array:
-    numpy_generator(key)
-    return key
+    return survey
 
 
 def _add_noise(rng: np.random.Generator, model: np.ndarray, sky: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -67,6 +67,20 @@ class Selection:
         return sources.in_bands((band,)).magnitude[:, 0] < self.max_magnitude
 
 
+def checked_key(key: Any) -> jax.Array:
+    """Return a key as it is.
+
+    Raises
+    ------
+    TypeError
+        If it is not a single typed key.
+    """
+    is_key = hasattr(key, "dtype") and jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key)
+    if not is_key or key.shape != ():
+        raise TypeError(f"Got key={key!r}, expected one typed key: make it with jax.random.key(seed).")
+    return key
+
+
 def numpy_generator(key: jax.Array) -> np.random.Generator:
     """Make a NumPy generator that depends on one typed JAX key and on nothing else.
 
@@ -75,10 +89,7 @@ def numpy_generator(key: jax.Array) -> np.random.Generator:
     TypeError
         If `key` is not a single typed key.
     """
-    is_key = hasattr(key, "dtype") and jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key)
-    if not is_key or key.shape != ():
-        raise TypeError(f"Got key={key!r}, expected one typed key: make it with jax.random.key(seed).")
-    words = np.asarray(jax.random.key_data(key)).ravel()
+    words = np.asarray(jax.random.key_data(checked_key(key))).ravel()
     return np.random.default_rng([int(word) for word in words])
 
 

@@ -1,3 +1,5 @@
+import inspect
+
 import galsim
 import jax
 import numpy as np
@@ -124,6 +126,25 @@ def test_none_twice_while_others_remain(survey):
     pool = draw_population(np.random.default_rng(5), 4, survey, max_magnitude=23.0)
     blend = simulate(survey, key=KEY, n_sources=4, catalog=pool, stamp_size=24)
     assert sorted(blend.truth["catalog_row"]) == [0, 1, 2, 3]
+
+
+def test_signatures_name_every_option_with_its_default():
+    options = {"n_sources", "catalog", "max_sources", "max_offset", "selection"}
+    seeing = {"stamp_size", "psf", "noise", "variance", "gsparams"}
+    assert set(inspect.signature(simulate).parameters) == {"survey", "key"} | options | seeing
+    assert set(inspect.signature(simulate_blends).parameters) == {"survey", "n", "key"} | options | seeing
+    assert set(inspect.signature(observe).parameters) == {"sources", "offsets", "survey", "key"} | seeing
+    assert inspect.signature(simulate_blends).parameters["max_sources"].default == 5
+
+
+@pytest.mark.parametrize("call", [simulate, lambda *args, **options: simulate_blends(*args, 2, **options)])
+def test_wrong_options_are_refused_before_anything_is_drawn(survey, call):
+    with pytest.raises(TypeError, match=r"unknown options \['max_source'\].*'max_sources'"):
+        call(survey, key=KEY, max_source=3)
+    with pytest.raises(ValueError, match="variance='poisson'"):
+        call(survey, key=KEY, variance="poisson")
+    with pytest.raises(TypeError, match="typed key"):
+        call(survey, key=jax.random.PRNGKey(0))
 
 
 def test_wrong_input_is_refused(survey):

@@ -1,0 +1,103 @@
+"""The options of simulated blends, each named, explained and given its default once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jaxblend.simulation.sample import Selection
+from jaxblend.simulation.sources import SkySources
+
+if TYPE_CHECKING:
+    import astropy.table
+    import galsim
+
+Function = TypeVar("Function", bound=Callable)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ObservingOptions:
+    """How one survey sees a scene.
+
+    Attributes
+    ----------
+    stamp_size : int
+        Width and height of the images, pixels.
+    psf : str, GalSim object or one per band, optional
+        See `jaxblend.simulation.psf.survey_psfs`.
+    noise : bool
+        Whether to add noise. The weight is that of a noisy image in either case.
+    variance : {"sky", "model"}
+        What the weight is made of: the sky background only, or the sky and the noiseless model. The noise itself
+        is always Poisson noise of both.
+    gsparams : galsim.GSParams, optional
+        Accuracy of GalSim's drawing.
+    """
+
+    stamp_size: int = 64
+    psf: str | galsim.GSObject | Sequence[galsim.GSObject] | None = None
+    noise: bool = True
+    variance: str = "sky"
+    gsparams: galsim.GSParams | None = None
+
+    def __post_init__(self) -> None:
+        if self.variance not in ("sky", "model"):
+            raise ValueError(f'Got variance={self.variance!r}, expected "sky" or "model".')
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SimulationOptions(ObservingOptions):
+    """Which sources make a blend, and how the survey sees them: the attributes of `ObservingOptions`, and these.
+
+    Attributes
+    ----------
+    n_sources : int, optional
+        Number of sources; by default uniform between 1 and `max_sources`.
+    catalog : path, table or SkySources, optional
+        A CATSIM table (see `jaxblend.simulation.catsim.read_catsim`), or sources made beforehand. By default a
+        built-in population.
+    max_sources : int
+        Largest number of sources where `n_sources` is not given.
+    max_offset : float
+        Largest distance of a source from the stamp centre along x and along y, arcsec.
+    selection : Selection, optional
+        Cuts; by default i < 25.3 and S/N > 10 in the reference band.
+    """
+
+    n_sources: int | None = None
+    catalog: str | PathLike | astropy.table.Table | SkySources | None = None
+    max_sources: int = 5
+    max_offset: float = 2.4
+    selection: Selection | None = None
+
+
+def keywords_of(options: type) -> Callable[[Function], Function]:
+    """Decorate a function that takes ``**options`` so that its signature names the fields of an options class."""
+
+    def decorate(function: Function) -> Function:
+        signature = inspect.signature(function)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        function.__dict__["__signature__"] = signature.replace(
+            parameters=[*own, *inspect.signature(options).parameters.values()]
+        )
+        return function
+
+    return decorate
+
+
+def parse_options(options: type, given: dict[str, Any]) -> Any:
+    """Make an options class of keywords.
+
+    Raises
+    ------
+    TypeError
+        If there is no option of that name; the message lists those there are.
+    """
+    known = list(inspect.signature(options).parameters)
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise TypeError(f"Got unknown options {unknown}, expected some of {known}.")
+    return options(**given)
