@@ -1,0 +1,49 @@
+"""How often a fit ends in the best minimum that is known: that of many dispersed starts and of the fit itself."""
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.blends import dispersed
+from jaxblend.fitting import Fit
+from jaxblend.infer.map import maximum_a_posteriori
+
+NEAR = 0.5  # of the objective, half a chi2
+
+
+def excess_over_best(fits: Sequence[Fit], starts: int, *, seed: int = 0) -> np.ndarray:
+    """Objective of each fit above the best known one, (B,).
+
+    Starts are followed two by two, so that each is followed to its end.
+
+    Parameters
+    ----------
+    fits
+        Made with ``keep_observations=True``.
+    starts
+        How many dispersed starts per blend; an even number.
+    seed
+        Of the starts.
+    """
+    excess = []
+    for number, fit in enumerate(fits):
+        item = jax.tree.map(_device, fit.item)
+        found = [float(fit.result.objective)]
+        for pair in range(starts // 2):
+            key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), number), pair)
+            found.append(float(_from_two(item, jnp.asarray(fit.result.u), key)))
+        excess.append(found[0] - np.nanmin(found))
+    return np.array(excess)
+
+
+@eqx.filter_jit
+def _from_two(item, fitted, key):
+    blend = item.blend()
+    return maximum_a_posteriori(blend, dispersed(blend, fitted, 2, key=key)).objective
+
+
+def _device(leaf):
+    return jnp.asarray(leaf) if eqx.is_array(leaf) else leaf
