@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jaxblend.infer.flags import Flag, Outcome, decode_flags
     from jaxblend.io.surveys import get_survey
     from jaxblend.priors import Population, Prior, population_prior
-    from jaxblend.simulation import psf_from_galsim, simulate, simulate_blends
+    from jaxblend.simulation import BlendSampler, draw_blends, psf_from_galsim, simulate, simulate_blends
 
 _HOMES = {
     "jaxblend": ("plot",),
@@ -38,7 +38,7 @@ _HOMES = {
     "jaxblend.infer.flags": ("Flag", "Outcome", "decode_flags"),
     "jaxblend.io.surveys": ("get_survey",),
     "jaxblend.priors": ("Population", "Prior", "population_prior"),
-    "jaxblend.simulation": ("psf_from_galsim", "simulate", "simulate_blends"),
+    "jaxblend.simulation": ("BlendSampler", "draw_blends", "psf_from_galsim", "simulate", "simulate_blends"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -48,7 +48,8 @@ __all__ = [  # noqa: RUF022 (names are resolved below; in the order of a user's 
     "BulgeDisk", "Sersic", "Exponential", "DeVaucouleurs", "Star",
     "Population", "Prior", "population_prior",
     "fit", "fit_batch", "Fit", "Flag", "Outcome", "decode_flags",
-    "detect", "deblend", "simulate", "simulate_blends", "plot", "JaxblendWarning",
+    "detect", "deblend", "simulate", "simulate_blends", "BlendSampler", "draw_blends",
+    "plot", "JaxblendWarning",
 ]  # fmt: skip
 
 
