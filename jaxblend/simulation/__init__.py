@@ -5,12 +5,12 @@ from jaxblend.simulation.blend import observe as observe
 from jaxblend.simulation.blend import simulate as simulate
 from jaxblend.simulation.blend import simulate_blends as simulate_blends
 from jaxblend.simulation.catsim import read_catsim as read_catsim
-from jaxblend.simulation.device import BlendSampler as BlendSampler
-from jaxblend.simulation.device import DrawnBlends as DrawnBlends
 from jaxblend.simulation.device import draw_blend as draw_blend
 from jaxblend.simulation.device import draw_blends as draw_blends
+from jaxblend.simulation.drawn import DrawnBlends as DrawnBlends
 from jaxblend.simulation.population import draw_population as draw_population
 from jaxblend.simulation.psf import psf_from_galsim as psf_from_galsim
 from jaxblend.simulation.sample import Selection as Selection
+from jaxblend.simulation.sampler import BlendSampler as BlendSampler
 from jaxblend.simulation.sources import SkySources as SkySources
 from jaxblend.simulation.survey import Survey as Survey

@@ -13,10 +13,11 @@ from jaxblend.forward.galaxies import BulgeDisk, Sersic
 from jaxblend.forward.psf import GaussianPSF
 from jaxblend.io.surveys import get_survey
 from jaxblend.priors.prior import parameter_names
-from jaxblend.simulation.device import BlendSampler, _draw_noise, draw_blend, draw_blends
+from jaxblend.simulation.device import _draw_noise, draw_blend, draw_blends
 from jaxblend.simulation.galsim_truth import accurate_gsparams, draw_isolated
 from jaxblend.simulation.population import draw_population
 from jaxblend.simulation.psf import survey_psfs
+from jaxblend.simulation.sampler import BlendSampler
 from jaxblend.simulation.sources import SkySources
 
 KEY = jax.random.key(5)
@@ -89,7 +90,7 @@ def by_galsim(sources, offsets, survey):
 def assert_galsim_draws_the_same(blends, survey, tolerance):
     """Largest difference over the peak; ten times more for a galaxy that is larger than an eighth of the stamp."""
     for i in range(len(blends.image)):
-        one = jax.tree.map(lambda leaf, i=i: np.asarray(leaf[i]), blends)
+        one = blends.one(i)
         sources = as_catalogue(one.vectors[one.present], survey)
         truth = by_galsim(sources, one.offsets[one.present], survey)
         difference = np.abs((one.isolated[one.present] - truth) / truth.max(axis=(2, 3), keepdims=True))
@@ -111,7 +112,7 @@ def test_a_catalogue_is_drawn_as_galsim_draws_it(survey, sampler):
     catalog = draw_population(np.random.default_rng(1), 30, survey, star_fraction=0.3)
     options = {"min_sources": 8, "max_sources": 8, "stamp_size": STAMP}
     sampler = BlendSampler.of(survey, prior=sampler.prior, catalog=catalog, **options)
-    one = jax.tree.map(lambda leaf: np.asarray(leaf[0]), draw_blends(sampler, 1, key=KEY))
+    one = draw_blends(sampler, 1, key=KEY).one(0)
     truth = by_galsim(catalog.take(one.row), one.offsets, survey)
     peak = truth.max(axis=(2, 3), keepdims=True)
     np.testing.assert_allclose(one.isolated / peak, truth / peak, atol=5e-3)
