@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
+from jaxblend.fitting.arguments import check_depth, check_kinds, check_within, checked_stars, median_weight
 from jaxblend.forward import checks
 from jaxblend.forward.frame import Frame
 from jaxblend.forward.galaxies import AbstractGalaxy
@@ -22,7 +23,7 @@ from jaxblend.forward.wcs import local_frame
 from jaxblend.infer.posterior import Blend
 from jaxblend.priors import Population, Prior, population_prior
 
-__all__ = ["Item", "prepare", "seeds_on_sky"]
+__all__ = ["Item", "default_prior", "prepare", "seeds_on_sky"]
 
 _SLOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 _STAMP_STEP = 16
@@ -88,19 +89,13 @@ def prepare(
     population: Population | None = None,
     position_scatter: float | None = None,
 ) -> Item:
-    """Check the positions and pad a blend to the next ladder of stamp sizes and source slots."""
+    """Check the arguments and pad a blend to the next ladder of stamp sizes and source slots."""
+    check_kinds(observations, model, prior, population, position_scatter)
     array = checks.positions(positions)
     seeds, frames = seeds_on_sky(observations, array)
-    is_star = _stars(stars, len(array))
+    is_star = checked_stars(stars, len(array))
     if prior is None:
-        scatter = position_scatter or max(float(f.pixel_scale) for f in frames)
-        prior = population_prior(
-            model,
-            _all_bands(observations),
-            zero_point=_zero_points(observations),
-            position_scatter=scatter,
-            population=population,
-        )
+        prior = default_prior(observations, model, population=population, position_scatter=position_scatter)
     elif prior.size != 2 + _n_bands(observations) * model.n_components + len(model.shape_names):
         raise ValueError(
             f"prior has {prior.size} parameters a source; this model in {_n_bands(observations)} bands needs "
@@ -110,6 +105,7 @@ def prepare(
     padding = (0, slots - len(array))
     psfs = tuple(_slots_of_psf(o.psf, len(array), slots) for o in observations)
     padded = [_pad(o, f) for o, f in zip(observations, frames, strict=True)]
+    check_within(seeds, [p[2] for p in padded], observations)
     item = Item(
         images=tuple(p[0] for p in padded),
         root_weights=tuple(p[1] for p in padded),
@@ -125,17 +121,27 @@ def prepare(
     return jax.tree.map(lambda x: np.asarray(x, dtype) if _is_real(x) else x, item)
 
 
+def default_prior(
+    observations: Sequence[Observation],
+    model: AbstractGalaxy,
+    *,
+    population: Population | None = None,
+    position_scatter: float | None = None,
+) -> Prior:
+    """The prior of ``fit``; without zero points it depends on the depth of the images."""
+    if population is None:
+        check_depth(observations)
+    return population_prior(
+        model,
+        [b for o in observations for b in o.bands],
+        zero_point=np.concatenate([_zero_point(o) for o in observations]),
+        position_scatter=position_scatter or max(float(o.frame.pixel_scale) for o in observations),
+        population=population,
+    )
+
+
 def _is_real(leaf) -> bool:
     return isinstance(leaf, (np.ndarray, jax.Array)) and np.issubdtype(leaf.dtype, np.floating)
-
-
-def _stars(stars, n):
-    if stars is None:
-        return np.zeros(n, bool)
-    array = np.asarray(stars)
-    if array.shape != (n,) or array.dtype != bool:
-        raise ValueError(f"stars must be {n} booleans, one per position, got shape {array.shape}, {array.dtype}")
-    return array
 
 
 def _ladder(n):
@@ -176,14 +182,6 @@ def _n_bands(observations):
     return sum(o.n_bands for o in observations)
 
 
-def _all_bands(observations):
-    return [b for o in observations for b in o.bands]
-
-
-def _zero_points(observations):
-    return np.concatenate([_zero_point(o) for o in observations])
-
-
 def _zero_point(observation):
     """AB zero points; where none is known, one at which a star of magnitude 25.5 has S/N 5."""
     if observation.zero_point is not None:
@@ -191,5 +189,4 @@ def _zero_point(observation):
     power = np.abs(np.asarray(observation.psf.transfer(observation.frame))) ** 2
     power = power.reshape(-1, *power.shape[-3:])[0]
     sharpness = np.broadcast_to(power.mean((-2, -1)), observation.n_bands)  # sum of the squared PSF
-    depth = np.array([np.median(w[w > 0]) if (w > 0).any() else 1.0 for w in observation.weight])
-    return 25.5 + 2.5 * np.log10(5 / np.sqrt(sharpness * depth))
+    return 25.5 + 2.5 * np.log10(5 / np.sqrt(sharpness * median_weight(observation)))

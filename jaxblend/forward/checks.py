@@ -11,6 +11,9 @@ from jaxblend.forward.sampled_psf import ImagePSF
 __all__ = ["bands", "image", "mask", "positions", "psf", "usable", "weight", "zero_point"]
 
 _MAX_SIGNAL_TO_NOISE = 1e9  # of a pixel; far beyond any detector, and its square is still a float32
+_MAX_WEIGHT_RATIO = 1e10  # of a pixel's weight to the median of its band
+_NOISE = (1e-15, 1e9)  # of a pixel: squares of fluxes are then float32, too
+_ZERO_POINT = 100.0
 
 
 def image(value) -> np.ndarray:
@@ -55,17 +58,24 @@ def mask(value, shape) -> np.ndarray:
 
 def usable(image, weight, masked, report):
     """Image and weight with every unusable pixel set to 0 and 0; complains if none is left."""
+    _check_unit(np.where(masked, 0, weight))
+    weight, absurd = _without_absurd(weight, masked)
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite here, and is then counted
         image, weight = image.astype(np.float32), weight.astype(np.float32)
     bad_image = ~np.isfinite(image)
-    bad_weight = ~np.isfinite(weight)
+    bad_weight = ~np.isfinite(weight) & ~absurd
     lost = bad_image & (weight != 0) & ~masked
     if lost.any():
         report.append(f"{int(lost.sum())} of {image.size} pixels of the image are NaN or infinite: given weight 0")
     # An infinite variance, weight 0, is a usual way to mask; an infinite weight is not, nor is NaN.
     if bad_weight.any():
         report.append(f"{int(bad_weight.sum())} of {weight.size} weights are NaN or infinite: set to 0")
-    bad = bad_image | bad_weight | masked
+    if absurd.any():
+        report.append(
+            f"{int(absurd.sum())} of {weight.size} weights are over {_MAX_WEIGHT_RATIO:.0e} times the median of their "
+            "band: set to 0"
+        )
+    bad = bad_image | ~np.isfinite(weight) | masked
     image, weight = np.where(bad, 0, image), np.where(bad, 0, weight)
     if not (weight > 0).any():
         raise ValueError(
@@ -81,7 +91,39 @@ def usable(image, weight, masked, report):
             f"{weight.max():.1e}): check that weight is the inverse variance in the image's unit, and mask pixels "
             "that hold no data"
         )
-    return image, weight
+    return _without_fillers(image, weight), weight
+
+
+def _check_unit(weight):
+    """Refuse units in which the noise is too small or too large a number for float32."""
+    for c, band in enumerate(weight):
+        usable = band[(band > 0) & np.isfinite(band)]
+        noise = np.median(usable) ** -0.5 if len(usable) else 1.0
+        if not _NOISE[0] <= noise <= _NOISE[1]:
+            power = int(np.round(-np.log10(noise)))
+            raise ValueError(
+                f"a pixel's noise in band {c} is {noise:.1e}, from a median weight of {np.median(usable):.1e}: "
+                f"32-bit arithmetic needs {_NOISE[0]:.0e} to {_NOISE[1]:.0e}. Check that weight is the inverse "
+                f"variance; if it is, change the unit: image times 1e{power}, weight times 1e{-2 * power}, zero_point "
+                f"plus {2.5 * power:g}"
+            )
+
+
+def _without_absurd(weight, masked):
+    """Weights with NaN in place of what would outweigh all other pixels of its band together; where that is."""
+    positive = np.where((weight > 0) & ~masked & np.isfinite(weight), weight, np.nan)
+    absurd = np.zeros(weight.shape, bool)
+    for c, band in enumerate(positive):
+        if np.isfinite(band).any():
+            absurd[c] = band > _MAX_WEIGHT_RATIO * np.nanmedian(band)
+    return np.where(absurd, np.nan, weight), absurd
+
+
+def _without_fillers(image, weight):
+    """Pixels of weight 0 stay to be looked at, unless they hold a number that is no light: its square may be none."""
+    typical = np.array([np.median(w[w > 0]) if (w > 0).any() else 1.0 for w in weight])[:, None, None]
+    limit = np.minimum(_MAX_SIGNAL_TO_NOISE / np.sqrt(typical), 1e18)
+    return np.where((weight == 0) & (np.abs(image) > limit), 0, image)
 
 
 def psf(value, n_bands, includes_pixel, oversampling, report) -> AbstractPSF:
@@ -118,6 +160,8 @@ def zero_point(value, n_bands) -> np.ndarray | None:
     array = _numbers("zero_point", value)
     if array.shape not in ((), (1,), (n_bands,)) or not np.isfinite(array).all():
         raise ValueError(f"zero_point must be a finite number or one per band ({n_bands}), got {value}")
+    if np.abs(array).max() > _ZERO_POINT:
+        raise ValueError(f"zero_point is the AB magnitude of one unit of flux, -100 to 100, got {value}")
     return np.array(np.broadcast_to(array, (n_bands,)))
 
 

@@ -9,6 +9,7 @@ from jaxblend.forward.sampled_psf import ImagePSF
 __all__ = ["checked_image_psf", "sampled_psf"]
 
 _OFF_CENTRE = 0.1  # image pixels
+_SUMS = (1e-6, 1e6)  # a PSF in counts of a star passes, with a warning; what float32 cannot square does not
 
 
 def sampled_psf(value, n_bands, includes_pixel, oversampling, report) -> ImagePSF:
@@ -67,6 +68,11 @@ def _check_values(array, report):
     total = array.sum((-2, -1))
     if np.any(total <= 0):
         raise ValueError(f"psf sums to {total.min():.3g} in a band: it must be positive, close to 1")
+    if np.any(total < _SUMS[0]) or np.any(total > _SUMS[1]) or np.abs(array).max() > _SUMS[1]:
+        raise ValueError(
+            f"psf sums to {total.min():.3g} to {total.max():.3g}, its largest value is {np.abs(array).max():.3g}: "
+            "divide it by its sum, which is 1 for a PSF of unit flux"
+        )
     if np.any((total < 0.8) | (total > 1.1)):
         report.append(
             f"psf sums to {total.min():.4g} to {total.max():.4g}: it is used as it is, so fluxes are divided by that; "
