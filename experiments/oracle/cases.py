@@ -68,7 +68,9 @@ def profiles() -> list[Profile]:
         Profile("star", Star(), (), (1.0,), lambda r: None),
         Profile("exponential", Exponential(), (), (1.0,), lambda r: galsim.Exponential(half_light_radius=r)),
         Profile("de Vaucouleurs", DeVaucouleurs(), (), (1.0,), lambda r: galsim.DeVaucouleurs(half_light_radius=r)),
-        Profile("bulge+disk", BulgeDisk(), (np.log(BULGE_RATIO),), (BULGE_FRACTION, 1 - BULGE_FRACTION), bulge_disk),
+        Profile(
+            "bulge+disk", BulgeDisk(), (np.log(BULGE_RATIO), 1.0), (BULGE_FRACTION, 1 - BULGE_FRACTION), bulge_disk
+        ),
         *sersic,
     ]
 

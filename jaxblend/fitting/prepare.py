@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from jaxtyping import Bool, Float
 
 from jaxblend.fitting.arguments import check_depth, check_kinds, check_within, checked_stars, median_weight
 from jaxblend.forward import checks
+from jaxblend.forward.folding import choose_oversampling
 from jaxblend.forward.frame import Frame
 from jaxblend.forward.galaxies import AbstractGalaxy
 from jaxblend.forward.likelihood import Exposure
@@ -27,6 +29,8 @@ __all__ = ["Item", "default_prior", "prepare", "seeds_on_sky"]
 
 _SLOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 _STAMP_STEP = 16
+_PADDING = 1.5  # unless the observation asks for more than its default
+_LOST = 1e-4  # of a star's peak, beyond the Fourier grid: far below the noise of any source that is fitted
 
 
 class Item(eqx.Module):
@@ -131,13 +135,18 @@ def default_prior(
     """The prior of ``fit``; without zero points it depends on the depth of the images."""
     if population is None:
         check_depth(observations)
-    return population_prior(
-        model,
-        [b for o in observations for b in o.bands],
-        zero_point=np.concatenate([_zero_point(o) for o in observations]),
-        position_scatter=position_scatter or max(float(o.frame.pixel_scale) for o in observations),
-        population=population,
-    )
+    scatter = position_scatter or max(float(o.frame.pixel_scale) for o in observations)
+    bands = tuple(b for o in observations for b in o.bands)
+    zero_points = tuple(np.concatenate([_zero_point(o) for o in observations]).tolist())
+    # Only a model without arrays of its own can be a key of the cache.
+    make = _cached_prior.__wrapped__ if jax.tree.leaves(model) else _cached_prior
+    return make(model, bands, zero_points, float(scatter), population)
+
+
+@functools.lru_cache(maxsize=64)
+def _cached_prior(model, bands, zero_points, scatter, population) -> Prior:
+    """The blends of a batch mostly share one, and to build it takes longer than the rest of ``prepare``."""
+    return population_prior(model, bands, zero_point=zero_points, position_scatter=scatter, population=population)
 
 
 def _is_real(leaf) -> bool:
@@ -157,8 +166,8 @@ def _pad(observation, frame):
         (height, width),
         jacobian=frame.jacobian,
         origin=frame.origin,
-        padding=min(padding, 2.0) if padding < 2.3 else padding,
-        oversampling=frame.oversampling,
+        padding=_PADDING if padding < 2.3 else padding,
+        oversampling=choose_oversampling(observation.psf, frame, most=frame.oversampling, lost=_LOST),
     )
     return np.pad(observation.image, widths), np.sqrt(np.pad(observation.weight, widths)), larger
 

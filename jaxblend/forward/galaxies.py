@@ -53,6 +53,10 @@ class AbstractGalaxy(eqx.Module):
     def half_light_radius(self, shape: Float[Array, " n"], fractions: Float[Array, " components"]) -> Float[Array, ""]:
         """Circularised half-light radius in arcsec of all components together, with these flux fractions."""
 
+    @abstractmethod
+    def shear(self, shape: Float[Array, " n"], fractions: Float[Array, " components"]) -> Float[Array, "2"]:
+        """Reduced shear (g1, g2) of all components together, with these flux fractions."""
+
 
 class Star(AbstractGalaxy):
     """A point source."""
@@ -67,6 +71,10 @@ class Star(AbstractGalaxy):
     def half_light_radius(self, shape, fractions):
         """Zero."""
         return jnp.zeros(())
+
+    def shear(self, shape, fractions):
+        """Zero."""
+        return jnp.zeros(2)
 
 
 class Exponential(AbstractGalaxy):
@@ -84,6 +92,10 @@ class Exponential(AbstractGalaxy):
         """``exp(log_radius)``."""
         return jnp.exp(shape[0])
 
+    def shear(self, shape, fractions):
+        """``g1, g2``."""
+        return shape[1:3]
+
 
 class DeVaucouleurs(AbstractGalaxy):
     """A de Vaucouleurs spheroid."""
@@ -99,6 +111,10 @@ class DeVaucouleurs(AbstractGalaxy):
     def half_light_radius(self, shape, fractions):
         """``exp(log_radius)``."""
         return jnp.exp(shape[0])
+
+    def shear(self, shape, fractions):
+        """``g1, g2``."""
+        return shape[1:3]
 
 
 class Sersic(AbstractGalaxy):
@@ -116,25 +132,35 @@ class Sersic(AbstractGalaxy):
         """``exp(log_radius)``."""
         return jnp.exp(shape[0])
 
+    def shear(self, shape, fractions):
+        """``g1, g2``."""
+        return shape[1:3]
+
 
 class BulgeDisk(AbstractGalaxy):
-    """A de Vaucouleurs bulge in an exponential disk, with one centre and one ellipticity.
+    """A de Vaucouleurs bulge in an exponential disk, with one centre and one position angle.
 
-    ``log_radius`` is the disk's; the bulge's half-light radius is ``exp(log_ratio)`` times the disk's.
+    ``log_radius``, ``g1`` and ``g2`` are the disk's. The bulge's half-light radius is ``exp(log_ratio)`` times the
+    disk's, its reduced shear ``shear_ratio`` (0 to 1) times the disk's: bulges are rounder.
     """
 
     n_components: ClassVar[int] = 2
-    shape_names: ClassVar[tuple[str, ...]] = ("log_radius", "g1", "g2", "log_ratio")
+    shape_names: ClassVar[tuple[str, ...]] = ("log_radius", "g1", "g2", "log_ratio", "shear_ratio")
 
     def amplitudes(self, shape, kx, ky):
         """Bulge, disk."""
-        log_radius, g1, g2, log_ratio = shape
-        k2 = sheared_k2(kx, ky, g1, g2) * jnp.exp(2 * log_radius)
-        return jnp.stack([profiles.de_vaucouleurs(k2 * jnp.exp(2 * log_ratio)), profiles.exponential(k2)])
+        log_radius, g1, g2, log_ratio, shear_ratio = shape
+        disk = sheared_k2(kx, ky, g1, g2) * jnp.exp(2 * log_radius)
+        bulge = sheared_k2(kx, ky, shear_ratio * g1, shear_ratio * g2) * jnp.exp(2 * (log_radius + log_ratio))
+        return jnp.stack([profiles.de_vaucouleurs(bulge), profiles.exponential(disk)])
 
     def half_light_radius(self, shape, fractions):
         """From the growth curves of both."""
         return growth.bulge_disk_radius(jnp.exp(shape[0] + shape[3]), jnp.exp(shape[0]), fractions[0])
+
+    def shear(self, shape, fractions):
+        """Mean of the bulge's and the disk's, weighted by flux."""
+        return shape[1:3] * (1 - fractions[0] * (1 - shape[4]))
 
 
 class GalaxyOrStar(AbstractGalaxy):
@@ -164,6 +190,10 @@ class GalaxyOrStar(AbstractGalaxy):
     def half_light_radius(self, shape, fractions):
         """Zero for a star."""
         return jnp.where(self.is_star, 0.0, self.model.half_light_radius(shape, fractions))
+
+    def shear(self, shape, fractions):
+        """Zero for a star."""
+        return jnp.where(self.is_star, 0.0, self.model.shear(shape, fractions))
 
 
 def sheared_k2(kx, ky, g1, g2):

@@ -48,14 +48,18 @@ def centre_phase(frame: Frame) -> Complex[np.ndarray, "Ky Kx"]:
     return np.exp(-1j * ky * frame.centre[1]) * np.exp(-1j * kx * frame.centre[0])
 
 
+def component_spectra(source: Sources, grid: Grid) -> Complex[Array, "components a b"]:
+    """Spectrum of each component of one source (no leading axis) at unit flux, before the PSF."""
+    # An empty slot may hold anything: were it evaluated, an overflow times zero flux would be NaN.
+    position, shape = (jnp.where(source.present, value, 0.0) for value in (source.position, source.shape))
+    return source.model.amplitudes(shape, grid.sky_x, grid.sky_y) * grid.phase(position)
+
+
 def source_spectrum(source: Sources, grid: Grid) -> Complex[Array, "C a b"]:
     """Spectrum of one source (no leading axis) in every band, before the PSF."""
-    # An empty slot may hold anything: were it evaluated, an overflow times zero flux would be NaN.
-    position, shape, flux = (
-        jnp.where(source.present, value, 0.0) for value in (source.position, source.shape, source.flux)
-    )
-    amplitudes = source.model.amplitudes(shape, grid.sky_x, grid.sky_y)
-    return jnp.einsum("jc,jab->cab", flux, amplitudes) * grid.phase(position)
+    flux, waves = jnp.where(source.present, source.flux, 0.0), component_spectra(source, grid)
+    real, imag = (jnp.einsum("mc,mab->cab", flux, part) for part in (waves.real, waves.imag))
+    return jax.lax.complex(real, imag)
 
 
 def to_pixels(spectrum: Complex[Array, "*batch Ky Kx"], frame: Frame) -> Float[Array, "*batch H W"]:
@@ -83,9 +87,14 @@ def render(sources: Sources, frame: Frame, transfer: Complex[Array, "*K C Ky Kx"
         PSF times pixel, ``psf.transfer(frame)``: (C, Ky, Kx), or (K, C, Ky, Kx) for one PSF per source.
     """
     grid = Grid.of(frame)
-    spectra = jax.vmap(lambda s: source_spectrum(s, grid))(sources)
-    total = (spectra * transfer).sum(0) if transfer.ndim == 4 else spectra.sum(0) * transfer
-    return to_pixels(total, frame)
+    if transfer.ndim == 4:
+        spectra = jax.vmap(lambda s: source_spectrum(s, grid))(sources)
+        return to_pixels((spectra * transfer).sum(0), frame)
+    flux = jnp.where(sources.present[:, None, None], sources.flux, 0.0)
+    waves = jax.vmap(lambda s: component_spectra(s, grid))(sources)
+    # Two real products: the compiler then computes profiles and phases once, not anew for every band.
+    real, imag = (jnp.einsum("kmc,kmab->cab", flux, part) for part in (waves.real, waves.imag))
+    return to_pixels(jax.lax.complex(real, imag) * transfer, frame)
 
 
 def images(sources: Sources, frame: Frame, transfer: Complex[Array, "*K C Ky Kx"]) -> Float[Array, "K C H W"]:

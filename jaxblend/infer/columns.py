@@ -2,45 +2,77 @@
 
 A source's parameters touch only its own term, and per band only these few of them: position, shape and the flux of
 each component. Their columns are analytic in k (position), templates (flux) or a derivative of templates (shape);
-the chain rule to ``u`` is a small matrix per source. Full-grid columns brought to pixels give the exact J^T J;
-a coarse set of low wavenumbers and a white weight gives a metric that costs a tenth of it.
+the chain rule to ``u`` is a small matrix per source. Columns on the full grid, brought to pixels, give the exact J^T J.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from jaxblend.forward.likelihood import Exposure
 from jaxblend.forward.render import Grid, to_pixels
 from jaxblend.forward.scene import Sources
-from jaxblend.infer.posterior import Blend, in_bands, unpack
+from jaxblend.infer.posterior import Blend, in_bands
+from jaxblend.priors.sources import unpack
 
-__all__ = ["exact_normal_equations", "metric"]
-
-#: Highest wavenumber of the metric, as a fraction of the grid's reach.
-_REACH = 0.75
+__all__ = ["Templates", "accumulate", "chain_rule", "exact_normal_equations"]
 
 
-def source_columns(source: Sources, grid: Grid) -> Complex[Array, "q C a b"]:
-    """Derivatives of one source's spectrum by position (2), shape (n) and component flux (m), before the PSF."""
+class Templates(eqx.Module):
+    """What the columns of one source are made of, whatever the band.
 
-    def templates(shape):
-        return source.model.amplitudes(shape, grid.sky_x, grid.sky_y)
+    ``basis`` holds the amplitude of each of m components and its slopes by each of n shape parameters. All of it is
+    real, so that columns cost half of complex products, and every band's columns are a small matrix times it.
+    """
 
-    amplitudes = templates(source.shape)
-    flux = jnp.where(source.present, source.flux, 0.0)
-    phase = grid.phase(source.position)
-    image = jnp.einsum("jc,jab->cab", flux, amplitudes)
-    columns = [(image * (-1j * k * phase))[None] for k in (grid.sky_x, grid.sky_y)]
-    if source.shape.shape[0]:
-        slopes = jax.jacfwd(templates)(source.shape)
-        columns.append(jnp.einsum("jc,jabn->ncab", flux, slopes) * phase)
-    unit = jnp.where(source.present, 1.0, 0.0) * amplitudes * phase
-    columns.append(jnp.broadcast_to(unit[:, None], (unit.shape[0], flux.shape[1], *unit.shape[1:])))
-    return jnp.concatenate(columns)
+    basis: Float[Array, "b P"]
+    phase: Complex[Array, " P"]
+    wavenumbers: Float[Array, "q P"]
+    n_components: int = eqx.field(static=True)
+
+    @classmethod
+    def of(cls, source: Sources, grid: Grid) -> Templates:
+        """Templates of one source (no leading axis) on P wavenumbers, those of the grid row by row."""
+        n_shape, n_components = source.shape.shape[0], source.model.n_components
+
+        def amplitudes(shape):
+            return source.model.amplitudes(shape, grid.sky_x, grid.sky_y).reshape(n_components, -1)
+
+        def with_slope(direction):
+            return jax.jvp(amplitudes, (source.shape,), (direction,))
+
+        if n_shape:
+            values, slopes = jax.vmap(with_slope, out_axes=(None, 0))(jnp.eye(n_shape, dtype=source.shape.dtype))
+            basis = jnp.concatenate([values, slopes.reshape(n_shape * n_components, -1)])
+        else:
+            basis = amplitudes(source.shape)
+        ones = jnp.ones((n_shape + n_components, *grid.sky_x.shape), basis.dtype)
+        wavenumbers = jnp.concatenate([grid.sky_x[None], grid.sky_y[None], ones]).reshape(len(ones) + 2, -1)
+        phase = (grid.phase(source.position) * source.present).reshape(-1)
+        return cls(basis, phase, wavenumbers, n_components)
+
+    def columns(self, flux: Float[Array, " m"], transfer: Complex[Array, " P"]):
+        """Real and imaginary parts (q, P) of the derivatives of the spectrum in one band.
+
+        By position (2), shape (n) and component flux (m).
+        """
+        m, q = self.n_components, self.wavenumbers.shape[0]
+        n = q - m - 2
+        # Rows: the image twice, which moves along x and y; its slopes by shape; each component alone.
+        image = jnp.concatenate([flux, jnp.zeros(n * m, flux.dtype)])
+        by_shape = jnp.concatenate(
+            [jnp.zeros((n, m), flux.dtype), jnp.kron(jnp.eye(n, dtype=flux.dtype), flux)], axis=1
+        )
+        mixing = jnp.concatenate([jnp.stack([image, image]), by_shape, jnp.eye(m, (n + 1) * m, dtype=flux.dtype)])
+        amplitude = (mixing @ self.basis) * self.wavenumbers
+        carrier = self.phase * transfer
+        moves = (jnp.arange(q) < 2)[:, None]  # a shift multiplies a spectrum by -i k
+        real = amplitude * jnp.where(moves, carrier.imag, carrier.real)
+        return real, amplitude * jnp.where(moves, -carrier.real, carrier.imag)
 
 
 def chain_rule(u: Float[Array, "K D"], blend: Blend) -> Float[Array, "C K q D"]:
@@ -57,66 +89,48 @@ def chain_rule(u: Float[Array, "K D"], blend: Blend) -> Float[Array, "C K q D"]:
 def exact_normal_equations(u: Float[Array, "K D"], blend: Blend):
     """J^T J (K D, K D) and the gradient (K D,) of the objective, from the whole Jacobian, one band at a time."""
     chain, sources = chain_rule(u, blend), blend.sources(u)
-    size = u.size
-    hessian, gradient = jnp.eye(size, dtype=u.dtype), u.reshape(-1)
+    hessian, gradient = jnp.eye(u.size, dtype=u.dtype), u.reshape(-1)
     for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True):
-        some, grid = in_bands(sources, bands), Grid.of(exposure.frame)
+        grid, frame = Grid.of(exposure.frame), exposure.frame
+        spectrum = grid.sky_x.shape
 
-        def band(inputs, exposure=exposure, some=some, grid=grid):
-            c, transfer, image, root_weight, rule = inputs
-            one = in_bands(some, c[None])
-            columns = jax.vmap(lambda s: source_columns(s, grid))(one)[:, :, 0]
-            spectra = jnp.sum(columns[:, -one.flux.shape[1] :] * one.flux[..., None], axis=1)
-            columns = columns * (transfer[:, None] if transfer.ndim == 3 else transfer)
-            pixels = to_pixels(columns, exposure.frame) * root_weight
-            model = to_pixels((spectra * transfer).sum(0), exposure.frame)
+        def band(flux, columns, inputs, frame=frame, spectrum=spectrum):
+            image, root_weight = inputs
+            pixels = to_pixels(jax.lax.complex(*columns).reshape(*columns[0].shape[:2], *spectrum), frame)
+            model = jnp.einsum("km,kmyx->yx", flux, pixels[:, -flux.shape[1] :])
             residual = ((model - image) * root_weight).reshape(-1)
-            flat = pixels.reshape(*pixels.shape[:2], -1)
-            return _pull_back(jnp.einsum("kqp,lrp->kqlr", flat, flat), flat @ residual, rule)
+            flat = (pixels * root_weight).reshape(-1, residual.size)
+            return flat @ flat.T, flat @ residual
 
-        n = exposure.image.shape[0]
-        transfers = jnp.moveaxis(exposure.transfer, -3, 0)
-        parts = jax.lax.map(band, (jnp.arange(n), transfers, exposure.image, exposure.root_weight, chain[bands]))
-        hessian, gradient = hessian + parts[0].sum(0), gradient + parts[1].sum(0)
+        transfer = exposure.transfer.reshape(*exposure.transfer.shape[:-2], -1)
+        inputs = exposure.image, exposure.root_weight
+        parts = accumulate(band, in_bands(sources, bands), grid, transfer, inputs, chain[bands])
+        hessian, gradient = hessian + parts[0], gradient + parts[1]
     return hessian, gradient
 
 
-def metric(u: Float[Array, "K D"], blend: Blend) -> Float[Array, "KD KD"]:
-    """An approximation of J^T J from low wavenumbers, as if the weight of a band were the same in all its pixels."""
-    chain, sources = chain_rule(u, blend), blend.sources(u)
-    total = jnp.eye(u.size, dtype=u.dtype)
-    for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True):
-        grid, transfer, weight = _low_modes(exposure)
-        columns = jax.vmap(lambda s, grid=grid: source_columns(s, grid))(in_bands(sources, bands))
-        columns = columns * (transfer[:, None] if transfer.ndim == 4 else transfer) * weight
-        flat = columns.reshape(*columns.shape[:3], -1)
-        stacked = jnp.concatenate([flat.real, flat.imag], -1)
-        gram = jnp.einsum("kqcm,lrcm->ckqlr", stacked, stacked)
-        total = total + jax.vmap(lambda g, r: _pull_back(g, None, r)[0])(gram, chain[bands]).sum(0)
-    return total
+def accumulate(band, sources: Sources, grid: Grid, transfer: Complex[Array, "*K C P"], inputs, chain):
+    """Normal equations in ``u`` summed over the bands of an exposure, and whatever else ``band`` returns, summed.
+
+    ``band(flux, (real, imag), inputs)`` makes those in (position, shape, flux) of every source, (K q, K q) and (K q,),
+    from its fluxes (K, m) and columns (K, q, P) in one band. Bands take turns: their columns need not fit in memory.
+    """
+    templates = jax.vmap(lambda s: Templates.of(s, grid))(sources)
+    per_source = 0 if transfer.ndim == 3 else None
+
+    def one(turn):
+        flux, transfer, rule, inputs = turn
+        columns = jax.vmap(Templates.columns, in_axes=(0, 0, per_source))(templates, flux, transfer)
+        gram, slopes, *rest = band(flux, columns, inputs)
+        return *pull_back(gram, slopes, rule), *rest
+
+    turns = jnp.moveaxis(sources.flux, -1, 0), jnp.moveaxis(transfer, -2, 0), chain, inputs
+    return jax.tree.map(lambda x: x.sum(0), jax.lax.map(one, turns))
 
 
-def _pull_back(gram, gradient, rule):
+def pull_back(gram, gradient, rule) -> tuple[Any, Any]:
     """Normal equations in ``u`` from those in (position, shape, flux) of one band; ``rule`` is (K, q, D)."""
-    size = rule.shape[0] * rule.shape[2]
-    hessian = jnp.einsum("kqd,kqlr,lre->kdle", rule, gram, rule).reshape(size, size)
-    return hessian, None if gradient is None else jnp.einsum("kqd,kq->kd", rule, gradient).reshape(size)
-
-
-def _low_modes(exposure: Exposure):
-    """Grid, transfer and root weight of the wavenumbers that the metric sums over."""
-    frame = exposure.frame
-    ky, kx = frame.pixel_wavenumbers()
-    step_y, step_x = (max(1, n // s) for n, s in zip(frame.padded, frame.shape, strict=True))
-    reach = _REACH * np.pi * frame.oversampling
-    rows = np.flatnonzero(np.abs(ky[:, 0]) < reach)
-    rows = rows[np.round(ky[rows, 0] / ky[1, 0]).astype(int) % step_y == 0]
-    columns = np.flatnonzero(kx[0] < reach)[::step_x]
-    half = np.where(columns == 0, 1.0, 2.0)  # the other half of the plane
-    # Parseval: a sum over pixels is the mean over all wavenumbers; skipped ones are stood in for.
-    share = step_y * step_x * half / (frame.padded[0] * frame.padded[1])
-    used = exposure.root_weight > 0
-    white = jnp.sum(exposure.root_weight**2, (1, 2)) / jnp.maximum(jnp.sum(used, (1, 2)), 1)
-    weight = jnp.sqrt(white[:, None, None] * share)
-    grid = Grid.of(frame, ky=ky[rows], kx=kx[:, columns])
-    return grid, exposure.transfer[..., rows[:, None], columns[None, :]], weight
+    n_sources, q, size = rule.shape
+    blocks = gram.reshape(n_sources, q, n_sources, q)
+    hessian = jnp.einsum("kqd,kqlr,lre->kdle", rule, blocks, rule).reshape(n_sources * size, n_sources * size)
+    return hessian, jnp.einsum("kqd,kq->kd", rule, gradient.reshape(n_sources, q)).reshape(-1)

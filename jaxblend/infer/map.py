@@ -1,4 +1,8 @@
-"""Levenberg-Marquardt on the residual vector of a blend, from several starts, ending in exact normal equations."""
+"""Levenberg-Marquardt on the residual vector of a blend, from several starts, ending in exact normal equations.
+
+Three stages, each from where the last one ended: every start in the low wavenumbers; the best of them, and the best
+other mode, with the gradient taken in pixels and the low wavenumbers as its metric; the winner with the exact Jacobian.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,25 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxblend.infer.columns import exact_normal_equations, metric
+from jaxblend.infer.columns import exact_normal_equations
+from jaxblend.infer.low_modes import LowModes, low_normal_equations
 from jaxblend.infer.posterior import Blend, objective
-from jaxblend.infer.starts import START_SHAPES, start
+from jaxblend.infer.starts import dispersed_starts, modes_and_fluxes
 
 __all__ = ["MapResult", "maximum_a_posteriori"]
 
-_SEARCH_STEPS = 8
-_CHEAP_STEPS = 25
-_EXACT_STEPS = 40
-_CONVERGED = 1e-2  # predicted decrease of the objective (half a chi2)
+_SEARCH_STEPS = 40
+_FOLLOW_STEPS = 25
+_SEARCHED = 0.1  # the same, while searching
+_DAMPING = 0.1
+_STUCK = 1e8  # damping beyond which there is no way down
+_SOFT = 300.0  # S/N to which the noise of the first search is raised: misfit of a bright galaxy moves no faint one
+_JACOBIANS = 40
+_STEPS_PER_JACOBIAN = 4
+_CONVERGED = 1e-2  # predicted decrease of the objective (half a chi2), or ...
+_RELATIVE = 1e-6  # ... of the objective itself, where float32 tells no more
+_FRESH = 0.1  # as much decrease may lie between a Jacobian and the point that it is reported for
+_RIVAL = 15.0  # of the objective in low wavenumbers above the best: further off, a mode is not followed
 _SECOND_MODE = 3.0  # of the objective above the best: the odds of the modes are then above 1 in 20
 _APART = 3.0  # standard deviations between modes
 _LONGEST = 2.0  # step in any u
@@ -34,78 +47,150 @@ class MapResult(eqx.Module):
     second_objective: Float[Array, ""]
 
 
-class _State(eqx.Module):
+class _Point(eqx.Module):
+    """A point, the objective's value and gradient there, and a curvature that need not be exact."""
+
     u: Float[Array, "K D"]
     value: Float[Array, ""]
-    gradient: Float[Array, "K D"]
+    gradient: Float[Array, " KD"]
+    hessian: Float[Array, "KD KD"]
+
+    @classmethod
+    def unknown(cls, u: Float[Array, "K D"]) -> _Point:
+        """Where nothing is known yet: no step leads anywhere, and every value is better."""
+        return cls(u, jnp.asarray(jnp.inf, u.dtype), jnp.zeros_like(u).reshape(-1), jnp.eye(u.size, dtype=u.dtype))
+
+
+class _State(eqx.Module):
+    point: _Point
     damping: Float[Array, ""]
+    promised: Float[Array, ""]
     steps: Int[Array, ""]
-    done: Bool[Array, ""]
 
 
 def maximum_a_posteriori(blend: Blend, starts: Float[Array, "S K D"] | None = None) -> MapResult:
-    """Search from every start, converge the two best, polish the best with the exact Jacobian."""
+    """Search from every start, follow the two best modes, polish the better one with the exact Jacobian."""
+    modes, fluxes = modes_and_fluxes(blend)
     if starts is None:
-        starts = jax.lax.map(lambda d: start(blend, d), jnp.asarray(START_SHAPES))
-    searched = jax.lax.map(lambda u: _descend(_begin(u, blend), blend, metric, _SEARCH_STEPS), starts)
-    order = jnp.argsort(jnp.where(jnp.isfinite(searched.value), searched.value, jnp.inf))[:2]
-    best_two = jax.tree.map(lambda x: x[order], searched)
-    ended = jax.lax.map(lambda s: _descend(s, blend, metric, _CHEAP_STEPS), best_two)
-    first = jnp.argmin(jnp.where(jnp.isfinite(ended.value), ended.value, jnp.inf))
-    final = _descend(jax.tree.map(lambda x: x[first], ended), blend, _exact, _EXACT_STEPS)
-    u, value = final.u, final.value
-    hessian, gradient = exact_normal_equations(u, blend)
-    decrement = 0.5 * jnp.vdot(gradient, _solve(hessian, gradient))
-    other = ended.u[1 - first]
-    gap = ended.value[1 - first] - value
-    moved = _moved(u - other, hessian) > _APART
+        starts = dispersed_starts(blend, modes, fluxes)
+    searched = _search(starts, blend, modes)
+    two, rival = _two_modes(searched)
+    ended = jax.lax.map(lambda x: _follow(x[0], x[1], blend, modes), (two, jnp.stack([jnp.asarray(True), rival])))
+    first = jnp.argmin(_finite(ended.point.value))
+    best, other = (jax.tree.map(lambda x, i=i: x[i], ended) for i in (first, 1 - first))
+    final, steps = _polish(best.point, blend)
+    decrement = 0.5 * jnp.vdot(final.gradient, _solve(final.hessian, final.gradient))
+    gap = jnp.where(rival, other.point.value - best.point.value, jnp.inf)
+    apart = _distance(final.u - other.point.u, final.hessian) > _APART
     return MapResult(
-        u=u,
-        objective=value,
-        hessian=hessian,
+        u=final.u,
+        objective=final.value,
+        hessian=final.hessian,
         decrement=decrement,
-        steps=final.steps,
-        second_mode=moved & (gap < _SECOND_MODE) & blend.present,
-        second_objective=value + gap,
+        steps=best.steps + steps,
+        second_mode=apart & (gap < _SECOND_MODE) & blend.present,
+        second_objective=final.value + gap,
     )
 
 
-def _begin(u, blend):
-    value, gradient = jax.value_and_grad(objective)(u, blend)
-    return _State(u, value, gradient, jnp.asarray(1e-2), jnp.asarray(0), jnp.asarray(False))
+def _search(starts: Float[Array, "S K D"], blend: Blend, modes: tuple[LowModes, ...]) -> _Point:
+    """Every start's minimum in the low wavenumbers, first with the noise of a bright blend raised."""
+    power = sum(jnp.sum(jnp.abs(mode.data) ** 2) for mode in modes)
+    raised = jnp.maximum(1.0, power / _SOFT**2)
+
+    def cooled(u, stage):
+        temperature, most = stage
+
+        def evaluate(u):
+            hessian, gradient, value = low_normal_equations(u, blend, modes, temperature)
+            return _Point(u, value, gradient, hessian)
+
+        point = _descend(evaluate, _Point.unknown(u), most, _SEARCHED).point
+        return point.u, point
+
+    def both(u):
+        stages = jnp.stack([raised, jnp.ones_like(raised)]), _SEARCH_STEPS * jnp.stack([raised > 1, True])
+        return jax.tree.map(lambda x: x[-1], jax.lax.scan(cooled, u, stages)[1])
+
+    return jax.vmap(both)(starts)
 
 
-def _exact(u, blend):
-    return exact_normal_equations(u, blend)[0]
+def _two_modes(points: _Point) -> tuple[Float[Array, "2 K D"], Bool[Array, ""]]:
+    """The best point and the best one that is another mode and within reach; whether there is one."""
+    value = _finite(points.value)
+    first = jnp.argmin(value)
+    best = jax.tree.map(lambda x: x[first], points)
+    distance = jax.vmap(lambda u: jnp.max(_distance(u - best.u, best.hessian)))(points.u)
+    rival = jnp.where((distance > 1.0) & (value - value[first] < _RIVAL), value, jnp.inf)
+    second = jnp.argmin(rival)
+    return points.u[jnp.stack([first, second])], jnp.isfinite(rival[second])
 
 
-def _descend(state: _State, blend: Blend, curvature, most: int) -> _State:
-    """Steps with the exact gradient in a given curvature, until the promised decrease is negligible."""
-    last = state.steps + most
-    state = eqx.tree_at(lambda s: (s.done, s.damping), state, (jnp.asarray(False), jnp.asarray(1e-3)))
+def _follow(u: Float[Array, "K D"], wanted, blend: Blend, modes: tuple[LowModes, ...]) -> _State:
+    """Descend with the gradient in pixels and the curvature of the low wavenumbers; not at all if not wanted."""
+
+    def evaluate(u):
+        value, gradient = jax.value_and_grad(objective)(u, blend)
+        return _Point(u, value, gradient.reshape(-1), low_normal_equations(u, blend, modes)[0])
+
+    return _descend(evaluate, _Point.unknown(u), jnp.where(wanted, _FOLLOW_STEPS, 0))
+
+
+def _polish(point: _Point, blend: Blend) -> tuple[_Point, Int[Array, ""]]:
+    """Exact Jacobians, each kept for a few steps, until one was taken at the minimum."""
+
+    def body(carry):
+        state, jacobians, _ = carry
+        start, steps = state.point.u, state.steps
+        hessian, gradient = exact_normal_equations(start, blend)
+
+        def evaluate(u):
+            value, gradient = jax.value_and_grad(objective)(u, blend)
+            return _Point(u, value, gradient.reshape(-1), hessian)
+
+        exact = _Point(start, state.point.value, gradient, hessian)
+        state = _descend(evaluate, exact, _STEPS_PER_JACOBIAN, damping=state.damping)
+        moved = (state.point.u - start).reshape(-1)
+        near = 0.5 * moved @ hessian @ moved < _FRESH
+        done = (state.promised < _tolerance(state.point.value)) & near | (state.damping > _STUCK)
+        return eqx.tree_at(lambda s: s.steps, state, state.steps + steps), jacobians + 1, done
+
+    begin = _State(point, jnp.asarray(_DAMPING, point.value.dtype), point.value, jnp.asarray(0))
+    state = jax.lax.while_loop(lambda c: ~c[2] & (c[1] < _JACOBIANS), body, (begin, jnp.asarray(0), jnp.asarray(False)))
+    return state[0].point, state[0].steps
+
+
+def _descend(evaluate, begin: _Point, most, tolerance=_CONVERGED, damping=_DAMPING) -> _State:
+    """Levenberg-Marquardt steps until the promised decrease is negligible."""
 
     def step(state):
-        approximate = curvature(state.u, blend)
-        damped = approximate + state.damping * jnp.diag(jnp.diagonal(approximate))
-        move = _solve(damped, state.gradient.reshape(-1)).reshape(state.u.shape)
+        here = state.point
+        # Damping in the prior's own metric: soft directions bend, and Marquardt's scaling would let them run.
+        move = _solve(here.hessian + state.damping * jnp.eye(here.gradient.size), here.gradient)
         move = move * jnp.minimum(1.0, _LONGEST / jnp.maximum(jnp.max(jnp.abs(move)), 1e-9))
-        promised = jnp.vdot(move, state.gradient) - 0.5 * jnp.vdot(move.reshape(-1), approximate @ move.reshape(-1))
-        trial = state.u - move
-        value, gradient = jax.value_and_grad(objective)(trial, blend)
-        better = value < state.value
-        ratio = (state.value - value) / jnp.maximum(promised, 1e-6)
-        damping = jnp.where(ratio > 0.5, state.damping * 0.2, jnp.where(ratio > 0.1, state.damping, state.damping * 5))
-        damping = jnp.clip(jnp.where(better, damping, state.damping * 8 + 1e-2), 1e-5, 1e6)
+        promised = jnp.vdot(move, here.gradient) - 0.5 * jnp.vdot(move, here.hessian @ move)
+        there = evaluate(here.u - move.reshape(here.u.shape))
+        better = there.value < here.value
+        ratio = (here.value - there.value) / jnp.maximum(promised, 1e-6)
+        change = jnp.where(ratio > 0.5, 0.2, jnp.where(ratio > 0.1, 1.0, 5.0))
+        change = jnp.where(jnp.isinf(here.value), 1.0, jnp.where(better, change, 8.0))
         return _State(
-            u=jnp.where(better, trial, state.u),
-            value=jnp.where(better, value, state.value),
-            gradient=jnp.where(better, gradient, state.gradient),
-            damping=damping,
+            point=jax.tree.map(lambda new, old: jnp.where(better, new, old), there, here),
+            damping=jnp.clip(state.damping * change, 1e-3, 10 * _STUCK),
+            promised=jnp.where(jnp.isinf(here.value), jnp.inf, promised),
             steps=state.steps + 1,
-            done=(promised < _CONVERGED) | (damping > 1e5),
         )
 
-    return jax.lax.while_loop(lambda s: ~s.done & (s.steps < last), step, state)
+    def going(state):
+        enough = _tolerance(state.point.value, tolerance)
+        return (state.promised > enough) & (state.damping < _STUCK) & (state.steps < most)
+
+    start = jnp.asarray(jnp.inf, begin.value.dtype)
+    return jax.lax.while_loop(going, step, _State(begin, jnp.asarray(damping, start.dtype), start, jnp.asarray(0)))
+
+
+def _tolerance(value, least=_CONVERGED):
+    return jnp.maximum(least, jnp.where(jnp.isinf(value), 0.0, _RELATIVE * jnp.abs(value)))
 
 
 def _solve(matrix, vector):
@@ -116,8 +201,12 @@ def _solve(matrix, vector):
     return scale * jax.scipy.linalg.cho_solve(factor, scale * vector)
 
 
-def _moved(difference, hessian):
+def _distance(difference, hessian):
     """Distance of each source's parameters in units of their conditional errors."""
     k, d = difference.shape
     blocks = jnp.einsum("kakb->kab", hessian.reshape(k, d, k, d))
     return jnp.sqrt(jnp.maximum(jnp.einsum("ka,kab,kb->k", difference, blocks, difference), 0.0))
+
+
+def _finite(value):
+    return jnp.where(jnp.isfinite(value), value, jnp.inf)

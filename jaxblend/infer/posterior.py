@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxblend.forward.galaxies import AbstractGalaxy, GalaxyOrStar
+from jaxblend.forward.galaxies import AbstractGalaxy
 from jaxblend.forward.likelihood import Exposure, weighted_residual
 from jaxblend.forward.scene import Sources
 from jaxblend.priors.prior import Prior
+from jaxblend.priors.sources import sources_of
 
-__all__ = ["Blend", "objective", "unpack"]
+__all__ = ["Blend", "in_bands", "objective"]
 
 
 class Blend(eqx.Module):
@@ -45,22 +46,8 @@ class Blend(eqx.Module):
 
     def sources(self, u: Float[Array, "K D"]) -> Sources:
         """All sources, with the fluxes of every band."""
-
-        def one(u, seed, present, is_star):
-            position, flux, shape = unpack(self.prior.physical(u), self.model, self.n_bands)
-            return Sources(seed + position, shape, flux, present, GalaxyOrStar(self.model, is_star))
-
-        return jax.vmap(one)(u, self.seeds, self.present, self.is_star)
-
-
-def unpack(vector: Float[Array, " D"], model: AbstractGalaxy, n_bands: int):
-    """Position offset (2,), flux (components, C) and shape (n,) of a physical vector."""
-    n_shape, n_components = len(model.shape_names), model.n_components
-    flux = jnp.exp(vector[2 : 2 + n_bands])
-    shape = vector[2 + n_bands : 2 + n_bands + n_shape]
-    logits = vector[2 + n_bands + n_shape :].reshape(n_components - 1, n_bands)
-    fractions = jax.nn.softmax(jnp.concatenate([logits, jnp.zeros((1, n_bands), logits.dtype)]), axis=0)
-    return vector[:2], fractions * flux, shape
+        vectors = jax.vmap(self.prior.physical)(u)
+        return sources_of(vectors, self.seeds, self.present, self.is_star, model=self.model, n_bands=self.n_bands)
 
 
 def in_bands(sources: Sources, bands) -> Sources:

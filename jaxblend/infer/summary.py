@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxblend.forward.render import images
-from jaxblend.infer.posterior import Blend, in_bands, unpack
+from jaxblend.infer.posterior import Blend, in_bands
+from jaxblend.priors.sources import unpack
 
 __all__ = ["Summary", "quantity_names", "summarise"]
 
@@ -40,7 +41,7 @@ def summarise(u: Float[Array, "K D"], blend: Blend, reference: int) -> Summary:
         total = flux.sum(0)
         fractions = flux[:, reference] / total[reference]
         radius = blend.model.half_light_radius(shape, fractions)
-        shear = shape[1:3] if shape.shape[0] >= 3 else jnp.zeros(2)
+        shear = blend.model.shear(shape, fractions)
         bulge = fractions[0] if fractions.shape[0] > 1 else jnp.zeros(())
         extended = jnp.where(is_star, 0.0, jnp.stack([radius, *shear, bulge]))
         return jnp.concatenate([seed + position, vector[2 : 2 + blend.n_bands], extended])

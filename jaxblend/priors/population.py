@@ -49,6 +49,9 @@ class Population:
     log_ratio: float = float(np.log(0.5))
     """Mean log ratio of the bulge's half-light radius to the disk's."""
     log_ratio_scatter: float = 0.5
+    shear_ratio_logit: float = 0.0
+    """Mean logit of the bulge's reduced shear over the disk's."""
+    shear_ratio_logit_scatter: float = 1.5
     sersic_index_logit: float = -1.3
     sersic_index_logit_scatter: float = 1.2
     """Of the logit of n between 0.5 and 6."""

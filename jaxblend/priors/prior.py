@@ -20,7 +20,7 @@ from jaxblend.priors.population import Population
 __all__ = ["Prior", "parameter_names", "population_prior"]
 
 _SHEAR_LIMIT = 0.95
-_INDEX_BOUNDS = (0.5, 6.0)
+_BOUNDS = {"sersic_index": (0.5, 6.0), "shear_ratio": (0.0, 1.0)}
 
 
 class Prior(eqx.Module):
@@ -102,6 +102,7 @@ def _shape_prior(p: Population, name: str) -> tuple[float, float]:
         "g1": (0.0, p.ellipticity_scatter),
         "g2": (0.0, p.ellipticity_scatter),
         "log_ratio": (p.log_ratio, p.log_ratio_scatter),
+        "shear_ratio": (p.shear_ratio_logit, p.shear_ratio_logit_scatter),
         "sersic_index": (p.sersic_index_logit, p.sersic_index_logit_scatter),
     }
     if name not in table:
@@ -116,8 +117,9 @@ def _bounded(loc, root, names) -> AbstractBijection:
     if "g1" in names:
         g1 = names.index("g1")
         steps.append(Indexed(Ellipticity(_SHEAR_LIMIT), jnp.array([g1, g1 + 1]), shape))
-    if "sersic_index" in names:
-        steps.append(Indexed(Interval(*_INDEX_BOUNDS), names.index("sersic_index"), shape))
+    for name, bounds in _BOUNDS.items():
+        if name in names:
+            steps.append(Indexed(Interval(*bounds), names.index(name), shape))
     return Chain(steps)
 
 

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxblend.forward.render import images
+from jaxblend.priors.sources import sources_of
 from jaxblend.simulation.drawn import DrawnBlends
 from jaxblend.simulation.sample import checked_key
 from jaxblend.simulation.sampler import BlendSampler
-from jaxblend.simulation.vectors import sources_of
 
 __all__ = ["draw_blend", "draw_blends"]
 

@@ -1,14 +1,11 @@
-"""Sources of a catalogue as physical vectors of the bulge-and-disk model, and vectors as sources."""
+"""Sources of a catalogue as physical vectors of the bulge-and-disk model."""
 
 from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Float
 
-from jaxblend.forward.galaxies import AbstractGalaxy, BulgeDisk, GalaxyOrStar
-from jaxblend.forward.scene import Sources
+from jaxblend.forward.galaxies import BulgeDisk
 from jaxblend.priors.population import Population
 from jaxblend.priors.prior import parameter_names
 from jaxblend.simulation.sources import SkySources
@@ -94,28 +91,3 @@ def _shears(sources: SkySources, band: str) -> dict[str, np.ndarray]:
         "g2": g[:, 1],
         "shear_ratio": np.clip(ratio, SHEAR_RATIO_MARGIN, 1 - SHEAR_RATIO_MARGIN),
     }
-
-
-def sources_of(
-    vectors: Float[Array, "K D"],
-    seeds: Float[Array, "K 2"],
-    present: Bool[Array, " K"],
-    is_star: Bool[Array, " K"],
-    *,
-    model: AbstractGalaxy,
-    n_bands: int,
-) -> Sources:
-    """Make the renderer's sources of the physical vectors of K slots; seeds in arcsec on the tangent plane."""
-
-    def one(vector, seed, present, is_star):
-        offset, flux, shape = _split(vector, model, n_bands)
-        return Sources(seed + offset, shape, flux, present, GalaxyOrStar(model, is_star))
-
-    return jax.vmap(one)(vectors, seeds, present, is_star)
-
-
-def _split(vector, model, n_bands):
-    """Offset (2,), flux (components, C) and shape (n,): the layout that `jaxblend.priors.prior` defines."""
-    log_flux, shape, logits = jnp.split(vector[2:], [n_bands, n_bands + len(model.shape_names)])
-    logits = jnp.pad(logits.reshape(-1, n_bands), ((0, 1), (0, 0)))
-    return vector[:2], jnp.exp(log_flux) * jax.nn.softmax(logits, axis=0), shape

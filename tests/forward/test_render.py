@@ -80,8 +80,8 @@ def test_bulge_and_disk_agree_with_galsim():
         galsim.DeVaucouleurs(half_light_radius=0.25, flux=0.4),
         galsim.Exponential(half_light_radius=0.5, flux=0.6),
     )
-    truth = theirs((bulge + disk).shear(g1=0.2, g2=0.3), MOFFAT[1], LSST, (0.03, 0.1))
-    shape = [np.log(0.5), 0.2, 0.3, np.log(0.5)]
+    truth = theirs(bulge.shear(g1=0.08, g2=0.12) + disk.shear(g1=0.2, g2=0.3), MOFFAT[1], LSST, (0.03, 0.1))
+    shape = [np.log(0.5), 0.2, 0.3, np.log(0.5), 0.4]
     image = ours(BulgeDisk(), shape, MOFFAT[0], LSST, position=(0.03, 0.1), flux=[0.4, 0.6])
     assert difference(image, truth) < 5e-5
 
@@ -101,7 +101,7 @@ def test_undersampled_psf_is_folded():
 def scene(k=3, model=None):
     rng = np.random.default_rng(3)
     model = model or BulgeDisk()
-    shape = np.concatenate([rng.normal(-1, 0.1, (k, 1)), rng.normal(0, 0.1, (k, 3))], 1)
+    shape = np.concatenate([rng.normal(-1, 0.1, (k, 1)), rng.normal(0, 0.1, (k, len(model.shape_names) - 1))], 1)
     flux = rng.uniform(1, 2, (k, 2, 2))
     return Sources(
         jnp.asarray(rng.normal(0, 0.5, (k, 2)), float),
@@ -155,7 +155,7 @@ def _parts(s):
 
 
 def test_stars_and_galaxies_in_one_scene():
-    shape = jnp.asarray([[-1.0, 0.1, 0.2, -0.5], [0.3, 0.2, 0.1, -0.1]])
+    shape = jnp.asarray([[-1.0, 0.1, 0.2, -0.5, 0.7], [0.3, 0.2, 0.1, -0.1, 0.5]])
     position, flux = jnp.asarray([[0.3, 0.1], [-0.4, 0.2]]), jnp.asarray([[[0.5], [0.5]], [[0.3], [0.7]]])
     model = GalaxyOrStar(BulgeDisk(), jnp.array([False, True]))
     assert (model.n_components, model.shape_names) == (2, BulgeDisk.shape_names)
@@ -169,7 +169,7 @@ def test_stars_and_galaxies_in_one_scene():
 
 @pytest.mark.parametrize("model", [BulgeDisk(), Sersic()])
 def test_the_shape_of_a_star_has_no_gradient(model):
-    three = scene(3)
+    three = scene(3, model)
     model = GalaxyOrStar(model, jnp.array([False, True, False]))
     shape = three.shape.at[:, 3].set(1.5)
 
@@ -190,7 +190,7 @@ def test_the_shape_of_a_star_has_no_gradient(model):
         (Star(), None),
         (Exponential(), ()),
         (DeVaucouleurs(), ()),
-        (BulgeDisk(), (-0.5,)),
+        (BulgeDisk(), (-0.5, 0.6)),
         (Sersic(), (1.7,)),
         (Sersic(), (3.5,)),
     ],

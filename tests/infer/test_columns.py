@@ -1,5 +1,6 @@
 """The analytic Jacobian against automatic differentiation of the residual, and the cheap metric against it."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +9,9 @@ from jaxblend.forward.frame import Frame
 from jaxblend.forward.galaxies import BulgeDisk
 from jaxblend.forward.likelihood import Exposure, weighted_residual
 from jaxblend.forward.psf import GaussianPSF
-from jaxblend.infer.columns import exact_normal_equations, metric
+from jaxblend.forward.render import render
+from jaxblend.infer.columns import exact_normal_equations
+from jaxblend.infer.low_modes import low_modes, low_normal_equations
 from jaxblend.infer.posterior import Blend, in_bands, objective
 from jaxblend.priors import population_prior
 
@@ -53,9 +56,39 @@ def test_an_absent_source_changes_neither_value_nor_gradient():
     np.testing.assert_allclose(jax.grad(objective)(moved, blend)[2], 1.5, rtol=1e-5)
 
 
-def test_metric_is_close_to_the_truth_for_a_white_weight():
+def in_low_modes(blend):
+    modes = tuple(low_modes(e, jnp.zeros_like(e.image)) for e in blend.exposures)
+    return lambda u: low_normal_equations(u, blend, modes)
+
+
+def test_low_modes_are_close_to_the_truth_for_a_white_weight():
     rng = np.random.default_rng(5)
     blend = make_blend(rng, np.full((2, 16, 24), 0.7))
     u = jnp.asarray(0.3 * rng.normal(size=(3, blend.prior.size)), jnp.float32)
-    ratio = np.diagonal(metric(u, blend)) / np.diagonal(exact_normal_equations(u, blend)[0])
+    ratio = np.diagonal(in_low_modes(blend)(u)[0]) / np.diagonal(exact_normal_equations(u, blend)[0])
     assert 0.8 < np.median(ratio) < 1.25
+
+
+def test_low_modes_differentiate_their_own_value():
+    with jax.enable_x64(True):
+        rng = np.random.default_rng(6)
+        blend = make_blend(rng, rng.uniform(0, 2, size=(2, 16, 24)))
+        u = jnp.asarray(0.3 * rng.normal(size=(3, blend.prior.size)))
+        low = in_low_modes(blend)
+        gradient = jax.grad(lambda u: low(u)[2])(u).reshape(-1)
+        np.testing.assert_allclose(low(u)[1], gradient, atol=1e-9 * np.abs(gradient).max())
+
+
+def test_low_modes_and_pixels_agree_on_the_way_to_the_truth():
+    """Between two points, most of the fall of the objective is in the low wavenumbers."""
+    rng = np.random.default_rng(7)
+    blend = make_blend(rng, np.full((2, 16, 24), 400.0))
+    u = jnp.asarray(0.3 * rng.normal(size=(3, blend.prior.size)), jnp.float32)
+    there = jnp.asarray(0.3 * rng.normal(size=(3, blend.prior.size)), jnp.float32)
+    exposure = blend.exposures[0]
+    drawn = render(blend.sources(there), exposure.frame, exposure.transfer)
+    blend = eqx.tree_at(lambda b: b.exposures[0].image, blend, drawn)
+    low = in_low_modes(blend)
+    falls = low(u)[2] - low(there)[2], objective(u, blend) - objective(there, blend)
+    assert falls[1] > 10
+    np.testing.assert_allclose(falls[0], falls[1], rtol=0.1)

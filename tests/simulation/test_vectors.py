@@ -1,13 +1,11 @@
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxblend.forward.galaxies import BulgeDisk, Sersic
-from jaxblend.infer.posterior import unpack
+from jaxblend.forward.galaxies import BulgeDisk
 from jaxblend.io.surveys import get_survey
 from jaxblend.priors.prior import parameter_names
 from jaxblend.simulation.sources import SkySources
-from jaxblend.simulation.vectors import bulge_disk_vectors, sources_of
+from jaxblend.simulation.vectors import bulge_disk_vectors
 
 BANDS = ("g", "r")
 NAMES = parameter_names(BulgeDisk(), BANDS)
@@ -96,17 +94,3 @@ def test_a_star_keeps_its_flux_and_is_finite(survey):
     one = vector(survey, bulge=0.0, point=1.0, bulge_radius=0.0, disk_radius=0.0, bulge_g=(0, 0), disk_g=(0, 0))
     assert np.isfinite(list(one.values())).all()
     np.testing.assert_allclose(np.exp(one["log_flux_r"]), survey.flux(np.array([24.0, 23.0]))[1])
-
-
-@pytest.mark.parametrize("model", [BulgeDisk(), Sersic()])
-def test_sources_are_those_of_the_posterior(model):
-    """The layout of the vector is one convention: inference and simulation must read it alike."""
-    names = parameter_names(model, "gri")
-    vectors = jnp.asarray(np.random.default_rng(0).normal(size=(2, len(names))), float)
-    seeds = jnp.array([[1.0, 2.0], [3.0, 4.0]])
-    drawn = sources_of(vectors, seeds, jnp.array([True, False]), jnp.array([False, True]), model=model, n_bands=3)
-    for i in range(2):
-        offset, flux, shape = unpack(vectors[i], model, 3)
-        np.testing.assert_allclose(drawn.position[i], seeds[i] + offset)
-        np.testing.assert_allclose(drawn.flux[i], flux, rtol=1e-6)
-        np.testing.assert_array_equal(drawn.shape[i], shape)
