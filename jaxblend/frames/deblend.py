@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jaxblend.detection.combine import combine, psf_fwhm
 from jaxblend.detection.peaks import excesses, matched_filter
 from jaxblend.detection.sep import detect
+from jaxblend.fitting import fit_batch
+from jaxblend.fitting.prepare import default_prior
+from jaxblend.forward import checks
+from jaxblend.forward.galaxies import AbstractGalaxy, BulgeDisk
 from jaxblend.forward.observation import Observation
 from jaxblend.frames.assemble import assemble
 from jaxblend.frames.group import group_overlapping
@@ -28,7 +32,7 @@ __all__ = ["deblend"]
 def deblend(
     observation: Observation,
     *,
-    model: Any = None,
+    model: AbstractGalaxy | None = None,
     rounds: int = 2,
     search_again: bool = True,
     stars: bool = True,
@@ -75,15 +79,17 @@ def deblend(
     Raises
     ------
     ValueError
-        If a setting is out of range, positions are not (n, 2), or the PSF is one per source.
+        If a setting is out of range, positions are not (n, 2) or not in the image, or the PSF is one per source.
     """
-    from jaxblend.fitting import fit_batch
-
-    if rounds < 1:
-        raise ValueError(f"rounds must be at least 1, got {rounds}")
+    _check(observation, rounds=rounds, max_group=max_group, residual_snr=residual_snr, batch_size=batch_size)
     fwhm = psf_fwhm(observation)
     table = _as_table(observation, detections)
-    fit = functools.partial(fit_batch, model=model, batch_size=batch_size or _batch_size(), progress=progress)
+    model = BulgeDisk() if model is None else model
+    # Made once: without zero points the prior depends on the depth, which would be another on every stamp.
+    prior = default_prior((observation,), model)
+    fit = functools.partial(
+        fit_batch, model=model, prior=prior, batch_size=batch_size or _batch_size(), progress=progress
+    )
     sources = sources_from_table(table, fwhm)
     sources = fit_rounds(observation, sources, fit, rounds=rounds, fwhm=fwhm, max_group=max_group)
     if search_again:
@@ -140,17 +146,45 @@ def _batch_size() -> int:
     return 1 if jax.default_backend() == "cpu" else 16
 
 
+def _check(observation, **settings) -> None:
+    if not isinstance(observation, Observation):
+        raise ValueError(
+            f"deblend takes one Observation, got {type(observation).__name__}; several: fit, stamp by stamp"
+        )
+    for name, value in settings.items():
+        if value is None and name == "batch_size":
+            continue
+        whole = name != "residual_snr"
+        kinds = (int, np.integer) if whole else (int, float, np.number)
+        if not isinstance(value, kinds) or not (value >= 1 if whole else 0 < value < np.inf):
+            raise ValueError(
+                f"{name} must be a {'whole number of at least 1' if whole else 'positive number'}, got {value!r}"
+            )
+
+
 def _as_table(observation, detections) -> Table:
     if detections is None:
         return detect(observation)
-    if hasattr(detections, "colnames"):
-        return detections
     from astropy.table import Table
 
-    positions = np.asarray(detections, float)
-    if positions.ndim != 2 or positions.shape[1] != 2 or not np.isfinite(positions).all():
-        raise ValueError(f"detections must be a table or finite (n, 2), x then y; got shape {positions.shape}")
-    return Table({"x": positions[:, 0], "y": positions[:, 1]})
+    if hasattr(detections, "colnames"):
+        table = detections
+        if not {"x", "y"} <= set(table.colnames):
+            raise ValueError(f"detections need columns x and y (pixels); got {table.colnames}")
+        found = np.stack([np.asarray(getattr(table[c], "value", table[c]), float) for c in ("x", "y")], 1).reshape(
+            -1, 2
+        )
+    else:
+        found = checks.positions(detections, "detections")
+        table = Table({"x": found[:, 0], "y": found[:, 1]})
+    height, width = observation.shape
+    outside = ~((found > -1) & (found < (width, height))).all(1)  # NaN, too
+    if outside.any():
+        raise ValueError(
+            f"detections {np.flatnonzero(outside)[:10].tolist()} are not in the image of {width} x {height} pixels: "
+            "x and y count from 0 at the centre of the first pixel"
+        )
+    return table
 
 
 def _grouped(sources, fwhm, max_group) -> list[Group]:

@@ -1,10 +1,11 @@
 """The loop over a frame, with a quick linear fit of Gaussians in place of the real one."""
 
 import dataclasses
-from types import ModuleType
+import sys
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from fake_fit import FakeFit, fake_fit
 
 from jaxblend.forward.observation import Observation
@@ -26,8 +27,8 @@ class Placed(FakeFit):
 def calls(monkeypatch):
     seen = []
 
-    def fit_batch(observations, positions, *, stars, model, batch_size, progress):
-        seen.append([(o.shape, s.copy()) for o, s in zip(observations, stars, strict=True)])
+    def fit_batch(observations, positions, *, stars, model, prior, batch_size, progress):
+        seen.append([(o.shape, s.copy(), prior) for o, s in zip(observations, stars, strict=True)])
         return [one(o, np.asarray(p), s) for o, p, s in zip(observations, positions, stars, strict=True)]
 
     def one(observation, positions, stars):
@@ -36,9 +37,7 @@ def calls(monkeypatch):
         fit.catalog["kind"] = np.where(stars, "star", "galaxy")
         return Placed(fit.observations, fit.catalog, fit.images, fit.chi2, positions, float(np.sum(stars)))
 
-    module = ModuleType("fitting")
-    module.fit_batch = fit_batch
-    monkeypatch.setitem(__import__("sys").modules, "jaxblend.fitting", module)
+    monkeypatch.setattr(sys.modules["jaxblend.frames.deblend"], "fit_batch", fit_batch)
     return seen
 
 
@@ -94,8 +93,38 @@ def test_an_empty_frame_is_an_empty_scene(calls, observation):
     assert not scene.model.any()
 
 
-def test_wrong_settings_are_refused(calls, observation):
-    with pytest.raises(ValueError, match="rounds"):
-        deblend(observation, rounds=0)
-    with pytest.raises(ValueError, match="detections must be"):
-        deblend(observation, detections=[1.0, 2.0])
+def test_all_stamps_share_the_prior_of_the_frame(calls, observation):
+    """Without zero points it depends on the depth, which a mask changes from stamp to stamp."""
+    weight = observation.weight.copy()
+    weight[:, :50] *= 9
+    deblend(observation.replace(weight=weight), stars=False)
+    priors = {id(prior) for call in calls for _, _, prior in call}
+    assert len(priors) == 1
+
+
+def test_a_real_fit_without_a_zero_point_has_no_magnitudes(observation):
+    y, x = slice(10, 42), slice(8, 40)
+    scene = deblend(observation.cutout(y, x), rounds=1, search_again=False, stars=False)
+    assert len(scene.catalog) == 2
+    assert not [name for name in scene.catalog.colnames if name.startswith("mag")]
+    order = np.argsort(scene.catalog["x"])
+    np.testing.assert_allclose(scene.catalog["flux_r"][order] / FLUX[:2], 1, atol=0.15)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"rounds": 0}, "rounds must be a whole number"),
+        ({"max_group": 0}, "max_group must be"),
+        ({"batch_size": -1}, "batch_size must be"),
+        ({"residual_snr": np.nan}, "residual_snr must be a positive"),
+        ({"detections": [1.0, 2.0]}, r"detections must be \(n, 2\)"),
+        ({"detections": [[np.nan, 2.0]]}, "not finite"),
+        ({"detections": [[5.0, 5.0], [300.0, 2.0]]}, r"detections \[1\] are not in the image of 120 x 100"),
+        ({"detections": Table({"x": [1.0, np.nan], "y": [1.0, 2.0]})}, r"detections \[1\] are not in the image"),
+        ({"detections": Table({"ra": [1.0]})}, "need columns x and y"),
+    ],
+)
+def test_wrong_settings_are_refused(calls, observation, settings, message):
+    with pytest.raises(ValueError, match=message):
+        deblend(observation, **settings)
