@@ -55,7 +55,7 @@ class Deblend:
 
             scene = deblend(observation)
             title = f"{len(scene.catalog)} sources (± one standard deviation)"
-            table = summarise(scene.catalog, observation.bands, title=title)
+            table = summarise(scene.catalog, observation.bands, title=title, width=console.width)
         with doing(console, "writing and drawing"):
             from jaxblend.io.output import write_scene
             from jaxblend.plot import frame as draw

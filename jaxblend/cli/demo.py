@@ -24,6 +24,8 @@ PLACES = np.array([(-0.3, 0.4), (1.7, 1.0), (-1.9, -0.7), (0.7, -1.8), (-1.0, 2.
 class Demo:
     """Simulate an LSST blend of four galaxies and a star, deblend it, and compare with the truth.
 
+    The fit knows where the sources are, not which one is the star: the evidence decides.
+
     Nothing is downloaded. It writes the catalogue, the deblended images and pictures, and takes about a minute, most
     of it compilation, which is kept for the next time.
 
@@ -48,12 +50,15 @@ class Demo:
             blend = _simulate(self.survey, self.seed)
         with doing(console, "fitting it (the first time compiles)"):
             from jaxblend.fitting import fit
+            from jaxblend.frames.stars import stars_by_evidence
 
-            result = fit(blend.observation, blend.positions)
-            table = compare(blend.truth, result.catalog)
+            observation = blend.observation
+            result, gains = stars_by_evidence(observation, lambda stars: fit(observation, blend.positions, stars=stars))
+            table = compare(blend.truth, result.catalog, width=console.width)
         with doing(console, "writing and drawing"):
             files = _write(blend, result, self)
         console.print(table)
+        console.print(_verdict(gains), soft_wrap=True, highlight=False)
         say_files(console, self.out, files)
 
 
@@ -73,6 +78,17 @@ def _simulate(name: str, seed: int) -> Blend:
     angle = rng.uniform(0.0, 2.0 * np.pi)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return observe(pool.take(np.concatenate([galaxies, star])), PLACES @ turn.T, survey, key=key)
+
+
+def _verdict(gains: dict[int, float]) -> str:
+    """How stars were told from galaxies."""
+    told = "The fit was given positions, not kinds: "
+    if not gains:
+        return told + "no source is compact enough to be tried as a star."
+    tried = [
+        f"{i} ({'star' if gain > 0 else 'galaxy'}: ln evidence {gain:+.1f} as a star)" for i, gain in gains.items()
+    ]
+    return told + "all were fitted as galaxies, compact ones as stars, too. Tried: " + ", ".join(tried) + "."
 
 
 def _write(blend: Blend, fit: object, options: Demo) -> dict[str, Path]:

@@ -62,7 +62,9 @@ class Fit:
             from jaxblend.fitting import fit
 
             result = fit(observation, positions)
-            table = summarise(result.catalog, observation.bands, title="fitted (± one standard deviation)")
+            table = summarise(
+                result.catalog, observation.bands, title="fitted (± one standard deviation)", width=console.width
+            )
         with doing(console, "writing and drawing"):
             from jaxblend.io.output import write_fit
             from jaxblend.plot import blend as draw

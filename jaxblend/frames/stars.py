@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from jaxblend.detection.combine import psf_fwhm
 from jaxblend.forward.observation import Observation
 from jaxblend.frames.rounds import FitBatch, Group, fit_groups, updated
 from jaxblend.frames.source import FrameSource
 
-__all__ = ["tell_stars"]
+__all__ = ["stars_by_evidence", "tell_stars"]
+
+LARGEST = 0.3  # half-light radius of a compact source, in units of the PSF's full width
 
 
 def tell_stars(
@@ -19,7 +23,7 @@ def tell_stars(
     fit_batch: FitBatch,
     *,
     fwhm: float,
-    largest: float = 0.3,
+    largest: float = LARGEST,
 ) -> list[FrameSource]:
     """Refit compact galaxies as points, one at a time in each group, and keep what has the larger evidence.
 
@@ -45,6 +49,41 @@ def tell_stars(
             return sources
         tried |= set(candidates)
         sources = _try(observation, sources, candidates, fit_batch, fwhm)
+
+
+def stars_by_evidence(
+    observation: Observation, refit: Callable[[np.ndarray | None], Any], *, largest: float = LARGEST
+) -> tuple[Any, dict[int, float]]:
+    """One blend: fit all sources as galaxies, then compact ones as points, one at a time; the evidence decides.
+
+    Parameters
+    ----------
+    observation
+        The image of the blend.
+    refit
+        Fits the blend, given which sources are stars ((n,) booleans, or None for none).
+    largest
+        Half-light radius of a compact source, in units of the PSF's full width.
+
+    Returns
+    -------
+    fit
+        The one with the largest evidence; its ``stars`` say which sources are points.
+    gains
+        By how much ln evidence grew for each source that was tried as a point: a star if above 0.
+    """
+    best, gains = refit(None), {}
+    limit = largest * psf_fwhm(observation) * float(observation.frame.pixel_scale)
+    while True:
+        radii = _radii(best)
+        compact = [int(i) for i in np.argsort(radii) if radii[i] < limit and not best.stars[i] and int(i) not in gains]
+        if not compact:
+            return best, gains
+        points = best.stars | (np.arange(len(radii)) == compact[0])
+        as_star = refit(points)
+        gains[compact[0]] = float(as_star.log_evidence - best.log_evidence)
+        if gains[compact[0]] > 0:
+            best = as_star
 
 
 def _next_candidates(sources, tried, limit) -> list[int]:

@@ -1,3 +1,5 @@
+import importlib
+import io
 import json
 import os
 import subprocess
@@ -5,24 +7,38 @@ import sys
 import time
 from types import ModuleType
 
+import astropy.units as u
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import QTable
 from fake_fit import fake_fit, fake_scene
+from rich.console import Console
 
 from jaxblend.cli.main import main
+from jaxblend.cli.truth import summarise
 from jaxblend.io.npz import read_npz
 from jaxblend.io.tables import read_table
+
+
+def one_fit(observation, positions, *, stars=None):
+    """The last source is compact, and has more evidence as a star."""
+    fit = fake_fit(observation, positions)
+    fit.stars = np.zeros(len(positions), bool) if stars is None else stars
+    fit.log_evidence = 12.5 * fit.stars.sum()
+    fit.catalog["kind"] = np.where(fit.stars, "star", "galaxy")
+    return fit
 
 
 @pytest.fixture
 def fake_fitting(monkeypatch):
     """What the commands call, without the wait."""
     fitting, frames, detecting, flags = (ModuleType(name) for name in ("fitting", "frames", "detect", "flags"))
-    fitting.fit = fake_fit
+    fitting.fit = one_fit
     frames.deblend = lambda observation: fake_scene(observation, [[8.0, 9.0], [20.0, 14.0]], half=3)
     detecting.detect = lambda observation: np.array([(8.0, 9.0)], dtype=[("x", float), ("y", float)])
     flags.decode_flags = lambda bits: []
+    importlib.import_module("jaxblend.frames.stars")  # the real one, before its package is replaced
     monkeypatch.setitem(sys.modules, "jaxblend.fitting", fitting)
     monkeypatch.setitem(sys.modules, "jaxblend.frames", frames)
     monkeypatch.setitem(sys.modules, "jaxblend.detection", detecting)
@@ -42,6 +58,35 @@ def cube(tmp_path):
 def run(capsys, *arguments):
     status = main([str(argument) for argument in arguments])
     return status, capsys.readouterr()
+
+
+@pytest.fixture
+def long_catalog():
+    rng, n = np.random.default_rng(0), 58
+    table = QTable({"id": np.arange(n), "kind": np.where(np.arange(n) % 5, "galaxy", "star")})
+    errors = {"x": (u.pix, 0.05), "y": (u.pix, 0.05), "mag_r": (u.ABmag, 0.034), "radius": (u.arcsec, 0.05)}
+    for name, (unit, error) in errors.items():
+        table[name] = rng.uniform(18, 2000 if name in "xy" else 25, n) * unit
+        table[f"{name}_err"] = np.full(n, error) * (u.mag if unit is u.ABmag else unit)
+    for name in ("g1", "g2"):
+        table[name], table[f"{name}_err"] = rng.uniform(-0.5, 0.5, n), np.full(n, 0.03)
+    table["flags"] = np.where(np.arange(n) % 3, 0, 1 + 2 + 16)
+    return table
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_a_long_catalogue_is_never_cut(long_catalog, width):
+    console = Console(width=width, file=io.StringIO())
+    console.print(summarise(long_catalog, ("g", "r", "i"), title="all sources", width=width))
+    printed = console.file.getvalue()
+    lines = printed.splitlines()
+    assert "…" not in printed
+    assert max(map(len, lines)) <= width
+    assert [int(line.split()[0]) for line in lines if line.split()[:1] and line.split()[0].isdigit()] == list(range(30))
+    assert "28 more sources" in printed
+    assert ("g1" in lines[2]) == (width >= 100)
+    assert "shared_flux" in printed
+    assert "±0.03" in printed
 
 
 def test_help_is_quick_and_has_every_command():
@@ -127,6 +172,8 @@ def test_the_demo_compares_with_the_truth(tmp_path, capsys, fake_fitting):
     status, printed = run(capsys, "demo", "--out", tmp_path)
     assert status == 0
     assert printed.out.count("galaxy") == 8  # four in the truth, four in the fit
+    assert printed.out.count("star ") >= 2
+    assert "4 (star: ln evidence +12.5 as a star)" in printed.out
     assert "truth above fit" in printed.out
     assert sorted(read_table(tmp_path / "truth.ecsv")["kind"]) == [*4 * ["galaxy"], "star"]
     assert (tmp_path / "blend.png").exists()

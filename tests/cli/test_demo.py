@@ -14,3 +14,5 @@ def test_the_demo_fits_what_it_simulates(tmp_path, capsys):
     off = catalog["mag_r"].value - truth["mag_r"].value
     assert np.median(np.abs(off)) < 0.05
     assert np.all(np.abs(off) < 0.5)
+    assert list(catalog["kind"]) == list(truth["kind"])
+    assert "4 (star: ln evidence +" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from fake_fit import FakeFit, fake_fit
 from jaxblend.forward.observation import Observation
 from jaxblend.forward.psf import GaussianPSF
 from jaxblend.frames import deblend
+from jaxblend.frames.stars import stars_by_evidence
 
 SIGMA = 1.8
 TRUTH = np.array([[20.0, 22.0], [27.0, 24.0], [80.3, 30.6], [40.2, 75.1]])
@@ -84,6 +86,22 @@ def test_compact_sources_become_stars_where_the_evidence_says_so(calls, observat
     scene = deblend(observation)
     assert set(scene.catalog["kind"]) == {"star"}
     assert set(deblend(observation, stars=False).catalog["kind"]) == {"galaxy"}
+
+
+def test_in_one_blend_compact_sources_are_stars_only_where_the_evidence_grows(observation):
+    """Sources 0 and 1 are compact; only as a star source 1 has more evidence."""
+    asked = []
+
+    def refit(stars):
+        points = np.zeros(3, bool) if stars is None else stars
+        asked.append(points.tolist())
+        table = {"radius": np.where(points, 0.0, [0.01, 0.02, 0.9])}
+        return SimpleNamespace(stars=points, catalog=Table(table), log_evidence=float(5 * points[1] - 3 * points[0]))
+
+    fit, gains = stars_by_evidence(observation, refit)
+    assert fit.stars.tolist() == [False, True, False]
+    assert gains == {0: -3.0, 1: 5.0}
+    assert asked == [[False, False, False], [True, False, False], [False, True, False]]
 
 
 def test_an_empty_frame_is_an_empty_scene(calls, observation):
