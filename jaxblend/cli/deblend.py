@@ -50,6 +50,7 @@ class Deblend:
         with doing(console, "reading"):
             observation = read_images(self.image, self.images).observation
         height, width = observation.shape
+        self.out.mkdir(parents=True, exist_ok=True)  # if it cannot be made, that is said before the work
         with doing(console, f"deblending {width} x {height} pixels, bands {' '.join(observation.bands)}"):
             from jaxblend.frames import deblend
 

@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 
 from jaxblend.cli.console import described, doing, say_files
-from jaxblend.cli.inputs import ImageOptions, read_images
+from jaxblend.cli.inputs import ImageOptions, naming, read_images
 from jaxblend.cli.truth import summarise
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Fit:
             stored = read_images(self.blend, self.images)
             positions, origin = find_positions(stored, self.positions)
         observation = stored.observation
+        self.out.mkdir(parents=True, exist_ok=True)  # if it cannot be made, that is said before the work
         with doing(console, f"fitting {len(positions)} sources {origin}, {observation.n_bands} bands"):
             from jaxblend.fitting import fit
 
@@ -80,7 +81,8 @@ def find_positions(stored: StoredBlend, path: Path | None) -> tuple[np.ndarray, 
     if path is not None:
         from jaxblend.io.tables import read_positions
 
-        return read_positions(path, wcs=stored.observation.wcs), f"of {path.name}"
+        with naming(path):
+            return read_positions(path, wcs=stored.observation.wcs), f"of {path.name}"
     if stored.positions is not None:
         return stored.positions, "of the file"
     return _detect(stored), "detected"

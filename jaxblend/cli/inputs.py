@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zipfile import BadZipFile
 
 import tyro
 
@@ -64,22 +68,37 @@ def read_images(paths: tuple[str, ...], options: ImageOptions) -> StoredBlend:
     ValueError
         If the options do not go with the files.
     """
+    if options.psf and options.psf_fwhm:
+        raise ValueError("Got both --psf and --psf-fwhm, expected one of them: leave one out.")
     if not any(path.lower().endswith(".npz") for path in paths):
-        return _read_fits(paths, options)
+        with naming(paths[0]):
+            return _read_fits(paths, options)
     if len(paths) != 1:
         raise ValueError(f"Got {len(paths)} files with an .npz among them, expected one .npz or FITS files only.")
     given = next((name for name in ("weight", "variance", "mask") if getattr(options, name)), None)
     if given is not None:
         raise ValueError(f"Got --{given} with {paths[0]}: an .npz holds it itself, leave the option out.")
-    return _read_npz(Path(paths[0]), options)
+    with naming(paths[0]):
+        return _read_npz(Path(paths[0]), options)
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Name the file in an error about what it holds, whatever library met it first."""
+    try:
+        yield
+    except FileNotFoundError:  # perhaps another one
+        raise
+    except (ValueError, TypeError, OSError, EOFError, BadZipFile, zlib.error) as error:
+        if str(path).partition("[")[0] in str(error):
+            raise
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _read_fits(paths: tuple[str, ...], options: ImageOptions) -> StoredBlend:
     from jaxblend.io.fits import read_fits
     from jaxblend.io.npz import StoredBlend
 
-    if options.psf and options.psf_fwhm:
-        raise ValueError("Got both --psf and --psf-fwhm, expected one of them: leave one out.")
     observation = read_fits(
         paths,
         weight=options.weight or None,
@@ -132,4 +151,4 @@ def _moffat(fwhm: tuple[float, ...]) -> AbstractPSF | None:
 
     from jaxblend.forward.psf import MoffatPSF
 
-    return MoffatPSF(fwhm=np.squeeze(np.array(fwhm)), beta=np.array(MOFFAT_BETA))
+    return MoffatPSF(fwhm=np.squeeze(np.array(fwhm)), beta=MOFFAT_BETA)

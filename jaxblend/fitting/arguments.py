@@ -77,6 +77,7 @@ def check_depth(observations):
                 raise ValueError(message)
             if not _USUAL_NOISE[0] < magnitude < _USUAL_NOISE[1]:
                 warnings.warn(message, JaxblendWarning, stacklevel=2)
+                break
 
 
 def check_within(seeds, frames, observations):

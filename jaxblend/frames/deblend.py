@@ -12,6 +12,7 @@ from jaxblend.detection.combine import combine, psf_fwhm
 from jaxblend.detection.peaks import excesses, matched_filter
 from jaxblend.detection.sep import detect
 from jaxblend.fitting import fit_batch
+from jaxblend.fitting.arguments import check_kinds
 from jaxblend.fitting.prepare import default_prior
 from jaxblend.forward import checks
 from jaxblend.forward.galaxies import AbstractGalaxy, BulgeDisk
@@ -84,6 +85,7 @@ def deblend(
     _check(observation, rounds=rounds, max_group=max_group, residual_snr=residual_snr, batch_size=batch_size)
     fwhm = psf_fwhm(observation)
     table = _as_table(observation, detections)
+    check_kinds((observation,), model, None, None, None)
     model = BulgeDisk() if model is None else model
     # Made once: without zero points the prior depends on the depth, which would be another on every stamp.
     prior = default_prior((observation,), model)

@@ -186,6 +186,7 @@ def test_the_demo_compares_with_the_truth(tmp_path, capsys, fake_fitting):
         (("fit",), "Got no file"),
         (("deblend", "none.fits"), "There is no file none.fits"),
         (("fit", "a.npz", "--weight", "w.fits"), "Got --weight with a.npz"),
+        (("fit", "a.npz", "--psf", "p.fits", "--psf-fwhm", "0.7"), "Got both --psf and --psf-fwhm"),
         (("fit", "a.npz", "b.fits"), "expected one .npz or FITS files only"),
         (("simulate", "--survey", "Vera"), "Got survey 'Vera'"),
         (("simulate", "--n", "0"), "Got --n 0"),
@@ -199,6 +200,26 @@ def test_wrong_input_is_one_message_and_status_2(capsys, arguments, expected):
     assert "Traceback" not in printed.err
     with pytest.raises((ValueError, OSError)):
         main([*arguments, "--debug"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [("b.npz", "", "b.npz: No data left in file"), ("c.csv", "x,y\none,2\n", "c.csv: could not convert")],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, capsys, fake_fitting, cube, name, text, expected):
+    (tmp_path / name).write_text(text)
+    given = [tmp_path / name] if name.endswith("npz") else [cube, "--positions", tmp_path / name]
+    status, printed = run(capsys, "fit", *given, "--psf-fwhm", 0.7, "--out", tmp_path / "o")
+    assert status == 2
+    assert expected in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_the_work(capsys, cube):
+    status, printed = run(capsys, "deblend", cube, "--psf-fwhm", 0.7, "--out", cube)
+    assert status == 2
+    assert "File exists" in printed.err
+    assert "deblending" not in printed.out
 
 
 def test_warnings_of_the_package_are_one_line(tmp_path, capsys, fake_fitting):
