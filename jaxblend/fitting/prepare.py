@@ -29,7 +29,6 @@ __all__ = ["Item", "default_prior", "prepare", "seeds_on_sky"]
 
 _SLOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 _STAMP_STEP = 16
-_PADDING = 1.5  # unless the observation asks for more than its default
 _LOST = 1e-4  # of a star's peak, beyond the Fourier grid: far below the noise of any source that is fitted
 
 
@@ -166,7 +165,7 @@ def _pad(observation, frame):
         (height, width),
         jacobian=frame.jacobian,
         origin=frame.origin,
-        padding=_PADDING if padding < 2.3 else padding,
+        padding=min(padding, 2.0) if padding < 2.3 else padding,
         oversampling=choose_oversampling(observation.psf, frame, most=frame.oversampling, lost=_LOST),
     )
     return np.pad(observation.image, widths), np.sqrt(np.pad(observation.weight, widths)), larger

@@ -87,9 +87,9 @@ def chain_rule(u: Float[Array, "K D"], blend: Blend) -> Float[Array, "C K q D"]:
 
 
 def exact_normal_equations(u: Float[Array, "K D"], blend: Blend):
-    """J^T J (K D, K D) and the gradient (K D,) of the objective, from the whole Jacobian, one band at a time."""
+    """J^T J (K D, K D), gradient (K D,) and value of the objective, from the whole Jacobian, one band at a time."""
     chain, sources = chain_rule(u, blend), blend.sources(u)
-    hessian, gradient = jnp.eye(u.size, dtype=u.dtype), u.reshape(-1)
+    hessian, gradient, value = jnp.eye(u.size, dtype=u.dtype), u.reshape(-1), 0.5 * jnp.sum(u**2)
     for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True):
         grid, frame = Grid.of(exposure.frame), exposure.frame
         spectrum = grid.sky_x.shape
@@ -100,13 +100,13 @@ def exact_normal_equations(u: Float[Array, "K D"], blend: Blend):
             model = jnp.einsum("km,kmyx->yx", flux, pixels[:, -flux.shape[1] :])
             residual = ((model - image) * root_weight).reshape(-1)
             flat = (pixels * root_weight).reshape(-1, residual.size)
-            return flat @ flat.T, flat @ residual
+            return flat @ flat.T, flat @ residual, residual @ residual
 
         transfer = exposure.transfer.reshape(*exposure.transfer.shape[:-2], -1)
         inputs = exposure.image, exposure.root_weight
         parts = accumulate(band, in_bands(sources, bands), grid, transfer, inputs, chain[bands])
-        hessian, gradient = hessian + parts[0], gradient + parts[1]
-    return hessian, gradient
+        hessian, gradient, value = hessian + parts[0], gradient + parts[1], value + 0.5 * parts[2]
+    return hessian, gradient, value
 
 
 def accumulate(band, sources: Sources, grid: Grid, transfer: Complex[Array, "*K C P"], inputs, chain):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxblend.infer.columns import exact_normal_equations
@@ -20,7 +21,8 @@ __all__ = ["MapResult", "maximum_a_posteriori"]
 
 _SEARCH_STEPS = 40
 _FOLLOW_STEPS = 25
-_SEARCHED = 0.1  # the same, while searching
+_STAGES = 4
+_SEARCHED = 2.0  # the same, while searching
 _DAMPING = 0.1
 _STUCK = 1e8  # damping beyond which there is no way down
 _SOFT = 300.0  # S/N to which the noise of the first search is raised: misfit of a bright galaxy moves no faint one
@@ -28,7 +30,7 @@ _JACOBIANS = 40
 _STEPS_PER_JACOBIAN = 4
 _CONVERGED = 1e-2  # predicted decrease of the objective (half a chi2), or ...
 _RELATIVE = 1e-6  # ... of the objective itself, where float32 tells no more
-_FRESH = 0.1  # as much decrease may lie between a Jacobian and the point that it is reported for
+_FRESH = 0.5  # as much decrease may lie between a Jacobian and the point that it is reported for
 _RIVAL = 15.0  # of the objective in low wavenumbers above the best: further off, a mode is not followed
 _SECOND_MODE = 3.0  # of the objective above the best: the odds of the modes are then above 1 in 20
 _APART = 3.0  # standard deviations between modes
@@ -73,14 +75,13 @@ def maximum_a_posteriori(blend: Blend, starts: Float[Array, "S K D"] | None = No
     modes, fluxes = modes_and_fluxes(blend)
     if starts is None:
         starts = dispersed_starts(blend, modes, fluxes)
-    searched = _search(starts, blend, modes)
-    two, rival = _two_modes(searched)
-    ended = jax.lax.map(lambda x: _follow(x[0], x[1], blend, modes), (two, jnp.stack([jnp.asarray(True), rival])))
+    two, rival = _two_modes(_search(starts, blend, modes))
+    ended = jax.lax.map(lambda u: _follow(u, rival, blend, modes), two)
     first = jnp.argmin(_finite(ended.point.value))
     best, other = (jax.tree.map(lambda x, i=i: x[i], ended) for i in (first, 1 - first))
-    final, steps = _polish(best.point, blend)
+    final, steps = _polish(best.point.u, blend)
     decrement = 0.5 * jnp.vdot(final.gradient, _solve(final.hessian, final.gradient))
-    gap = jnp.where(rival, other.point.value - best.point.value, jnp.inf)
+    gap = jnp.where(rival, other.point.value - best.point.value, jnp.inf)  # inf - inf without a rival
     apart = _distance(final.u - other.point.u, final.hessian) > _APART
     return MapResult(
         u=final.u,
@@ -100,19 +101,23 @@ def _search(starts: Float[Array, "S K D"], blend: Blend, modes: tuple[LowModes, 
 
     def cooled(u, stage):
         temperature, most = stage
-
-        def evaluate(u):
-            hessian, gradient, value = low_normal_equations(u, blend, modes, temperature)
-            return _Point(u, value, gradient, hessian)
-
-        point = _descend(evaluate, _Point.unknown(u), most, _SEARCHED).point
+        point = _descend_low(u, blend, modes, most, temperature, _SEARCHED)
         return point.u, point
 
     def both(u):
-        stages = jnp.stack([raised, jnp.ones_like(raised)]), _SEARCH_STEPS * jnp.stack([raised > 1, True])
+        powers = np.linspace(1, 0, _STAGES)
+        stages = raised**powers, jnp.where((raised > 1) | (powers == 0), _SEARCH_STEPS, 0)
         return jax.tree.map(lambda x: x[-1], jax.lax.scan(cooled, u, stages)[1])
 
     return jax.vmap(both)(starts)
+
+
+def _descend_low(u, blend, modes, most, temperature=1.0, tolerance=_CONVERGED) -> _Point:
+    def evaluate(u):
+        hessian, gradient, value = low_normal_equations(u, blend, modes, temperature)
+        return _Point(u, value, gradient, hessian)
+
+    return _descend(evaluate, _Point.unknown(u), most, tolerance).point
 
 
 def _two_modes(points: _Point) -> tuple[Float[Array, "2 K D"], Bool[Array, ""]]:
@@ -121,13 +126,14 @@ def _two_modes(points: _Point) -> tuple[Float[Array, "2 K D"], Bool[Array, ""]]:
     first = jnp.argmin(value)
     best = jax.tree.map(lambda x: x[first], points)
     distance = jax.vmap(lambda u: jnp.max(_distance(u - best.u, best.hessian)))(points.u)
-    rival = jnp.where((distance > 1.0) & (value - value[first] < _RIVAL), value, jnp.inf)
+    rival = jnp.where((distance > _APART) & (value - value[first] < _RIVAL), value, jnp.inf)
     second = jnp.argmin(rival)
     return points.u[jnp.stack([first, second])], jnp.isfinite(rival[second])
 
 
 def _follow(u: Float[Array, "K D"], wanted, blend: Blend, modes: tuple[LowModes, ...]) -> _State:
-    """Descend with the gradient in pixels and the curvature of the low wavenumbers; not at all if not wanted."""
+    """Converge in the low wavenumbers; if there are two modes to tell apart, also with the gradient in pixels."""
+    u = _descend_low(u, blend, modes, _SEARCH_STEPS).u
 
     def evaluate(u):
         value, gradient = jax.value_and_grad(objective)(u, blend)
@@ -136,26 +142,26 @@ def _follow(u: Float[Array, "K D"], wanted, blend: Blend, modes: tuple[LowModes,
     return _descend(evaluate, _Point.unknown(u), jnp.where(wanted, _FOLLOW_STEPS, 0))
 
 
-def _polish(point: _Point, blend: Blend) -> tuple[_Point, Int[Array, ""]]:
+def _polish(u: Float[Array, "K D"], blend: Blend) -> tuple[_Point, Int[Array, ""]]:
     """Exact Jacobians, each kept for a few steps, until one was taken at the minimum."""
 
     def body(carry):
         state, jacobians, _ = carry
         start, steps = state.point.u, state.steps
-        hessian, gradient = exact_normal_equations(start, blend)
+        hessian, gradient, value = exact_normal_equations(start, blend)
 
         def evaluate(u):
             value, gradient = jax.value_and_grad(objective)(u, blend)
             return _Point(u, value, gradient.reshape(-1), hessian)
 
-        exact = _Point(start, state.point.value, gradient, hessian)
+        exact = _Point(start, value, gradient, hessian)
         state = _descend(evaluate, exact, _STEPS_PER_JACOBIAN, damping=state.damping)
         moved = (state.point.u - start).reshape(-1)
         near = 0.5 * moved @ hessian @ moved < _FRESH
         done = (state.promised < _tolerance(state.point.value)) & near | (state.damping > _STUCK)
         return eqx.tree_at(lambda s: s.steps, state, state.steps + steps), jacobians + 1, done
 
-    begin = _State(point, jnp.asarray(_DAMPING, point.value.dtype), point.value, jnp.asarray(0))
+    begin = _State(_Point.unknown(u), jnp.asarray(_DAMPING, u.dtype), jnp.asarray(jnp.inf, u.dtype), jnp.asarray(0))
     state = jax.lax.while_loop(lambda c: ~c[2] & (c[1] < _JACOBIANS), body, (begin, jnp.asarray(0), jnp.asarray(False)))
     return state[0].point, state[0].steps
 

@@ -89,7 +89,8 @@ def _nonnegative(templates, data, typical):
         gram = templates @ templates.T
         scale = jnp.diagonal(gram)
         ridge = 1e-3 * scale + 1e-2 / typical**2
-        flux = jnp.linalg.solve(gram + jnp.diag(ridge), templates @ data + 1e-2 / typical)
+        factor = jax.scipy.linalg.cho_factor(gram + jnp.diag(ridge))
+        flux = jax.scipy.linalg.cho_solve(factor, templates @ data + 1e-2 / typical)
         return jnp.maximum(flux, jax.lax.rsqrt(scale + 1e-2 / typical**2))
 
     return jax.vmap(one_band, in_axes=(1, 0, 1), out_axes=1)(templates, data, typical)

@@ -92,7 +92,8 @@ def population_prior(
         logits = slice(size - (model.n_components - 1 - j) * n_bands, size - (model.n_components - 2 - j) * n_bands)
         loc[logits] = p.bulge_logit
         root[logits, logits] = np.linalg.cholesky(common)
-    return Prior(_bounded(loc, root, names), names)
+    dtype = jnp.asarray(0.0, dtype=float).dtype
+    return Prior(_bounded(jnp.asarray(loc, dtype), jnp.asarray(root, dtype), names), names)
 
 
 def _shape_prior(p: Population, name: str) -> tuple[float, float]:
@@ -110,9 +111,10 @@ def _shape_prior(p: Population, name: str) -> tuple[float, float]:
     return table[name]
 
 
-def _bounded(loc, root, names) -> AbstractBijection:
-    dtype = jnp.asarray(0.0, dtype=float).dtype
-    steps: list[AbstractBijection] = [_affine(jnp.asarray(loc, dtype), jnp.asarray(root, dtype))]
+@eqx.filter_jit
+def _bounded(loc: Float[Array, " D"], root: Float[Array, "D D"], names: tuple[str, ...]) -> AbstractBijection:
+    # Compiled as one program: built step by step, some forty small ones would be.
+    steps: list[AbstractBijection] = [_affine(loc, root)]
     shape = (len(names),)
     if "g1" in names:
         g1 = names.index("g1")

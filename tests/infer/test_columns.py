@@ -41,9 +41,10 @@ def test_normal_equations_match_automatic_differentiation():
             return jnp.concatenate([weighted_residual(sources, blend.exposures[0]).reshape(-1), u.reshape(-1)])
 
         jacobian = jax.jacfwd(residual)(u).reshape(-1, u.size)
-        hessian, gradient = exact_normal_equations(u, blend)
+        hessian, gradient, value = exact_normal_equations(u, blend)
         scale = np.abs(jacobian.T @ jacobian).max()
         np.testing.assert_allclose(hessian, jacobian.T @ jacobian, atol=1e-9 * scale)
+        np.testing.assert_allclose(value, objective(u, blend))
         np.testing.assert_allclose(gradient, jax.grad(objective)(u, blend).reshape(-1), atol=1e-9 * scale)
 
 
