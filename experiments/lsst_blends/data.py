@@ -1,56 +1,57 @@
 """The LSST set: blends of 1 to 5 galaxies within 2.4 arcsec of the stamp centre, drawn by GalSim."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
 from os import PathLike
 
 import jax
 
+from jaxblend.forward.observation import Observation
 from jaxblend.io.surveys import get_survey
 from jaxblend.simulation.blend import Blend, simulate_blends
 from jaxblend.simulation.sample import Selection
+from jaxblend.simulation.survey import Survey
 
+BANDS = "ugrizy"
+NUMBER, SEED = 100, 0
 MAX_SOURCES = 5
 MAX_OFFSET = 2.4  # arcsec
 STAMP_SIZE = 64  # pixels
 SELECTION = Selection(max_magnitude=25.3, magnitude_band="i", min_snr=10.0, snr_band="r")
 
 
-def lsst_blends(
-    catalog_path: str | PathLike, n: int = 100, seed: int = 0, bands: str | Sequence[str] = "ugrizy"
-) -> Iterator[Blend]:
-    """Yield the blends of the experiment, one by one.
+def lsst_survey() -> Survey:
+    """LSST at its full depth."""
+    return get_survey("LSST", bands=BANDS)
 
-    Galaxies with i < 25.3 and S/N > 10 in r from a CATSIM table, none twice in a blend, at LSST's full depth,
-    with Kolmogorov PSFs. Blend i is the same whatever n, and the same galaxies stand in the same places whatever
-    the bands, as long as these hold i and r.
 
-    Parameters
-    ----------
-    catalog_path : path
-        CATSIM table in FITS.
-    n : int
-        How many blends.
-    seed : int
-        Seed of the set.
-    bands : str or sequence of str
-        LSST bands; they must hold i and r, in which the galaxies are selected.
+def lsst_blends(catalog: str | PathLike, n: int = NUMBER, *, variance: str = "model") -> list[Blend]:
+    """Galaxies with i < 25.3 and S/N > 10 in r from a CATSIM table, none twice in a blend, with Kolmogorov PSFs.
 
-    Yields
-    ------
-    Blend
-        The observation, its truth and the isolated images.
+    Blend i is the same whatever n. ``variance`` says what the weights hold: "sky", or "model" for the sky and the
+    photons of the sources.
     """
-    survey = get_survey("LSST", bands=bands)
-    yield from simulate_blends(
-        survey,
+    blends = simulate_blends(
+        lsst_survey(),
         n,
-        key=jax.random.key(seed),
-        catalog=catalog_path,
+        key=jax.random.key(SEED),
+        catalog=catalog,
         max_sources=MAX_SOURCES,
         max_offset=MAX_OFFSET,
         stamp_size=STAMP_SIZE,
         selection=SELECTION,
         psf="kolmogorov",
+        variance=variance,
+    )
+    return list(blends)
+
+
+def one_band(observation: Observation, band: str) -> Observation:
+    """The same pixels in one band alone."""
+    i = observation.bands.index(band)
+    return Observation(
+        observation.image[i : i + 1],
+        observation.weight[i : i + 1],
+        jax.tree.map(lambda x: x[i : i + 1], observation.psf),
+        pixel_scale=float(observation.frame.pixel_scale),
+        bands=(band,),
+        zero_point=observation.zero_point[i : i + 1],
     )

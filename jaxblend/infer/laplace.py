@@ -12,7 +12,8 @@ def covariance(hessian: np.ndarray) -> np.ndarray:
     h = np.asarray(hessian, np.float64)
     if not np.isfinite(h).all():
         return np.full_like(h, np.nan)
-    scale = 1 / np.sqrt(np.diagonal(h))
+    # The prior puts 1 on the diagonal; rounding in float32 may have taken more than that away.
+    scale = 1 / np.sqrt(np.maximum(np.diagonal(h), 1.0))
     values, vectors = np.linalg.eigh(h * scale[:, None] * scale)
     # Rounding in float32 sums may push the smallest eigenvalues below what the prior guarantees.
     values = np.maximum(values, 1e-7)
@@ -21,5 +22,8 @@ def covariance(hessian: np.ndarray) -> np.ndarray:
 
 def log_evidence(objective: float, hessian: np.ndarray) -> float:
     """``ln Z`` of a blend up to the noise's normalisation: ``-F - ln det(H) / 2`` (the prior is N(0, 1))."""
-    sign, log_det = np.linalg.slogdet(np.asarray(hessian, np.float64))
+    h = np.asarray(hessian, np.float64)
+    if not np.isfinite(h).all():
+        return -np.inf
+    sign, log_det = np.linalg.slogdet(h)
     return float(-objective - 0.5 * log_det) if sign > 0 else -np.inf

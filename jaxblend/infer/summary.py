@@ -67,14 +67,14 @@ def _diagnostics(u, blend):
         pixels.append(used.sum((1, 2)).astype(total.dtype))
         # White weights of each band where the map is masked, so that masked light counts as light.
         white = (weight.sum((1, 2)) / jnp.maximum(used.sum((1, 2)), 1))[:, None, None]
-        power += (each**2 * weight).sum((1, 2, 3))
+        power += ((each * exposure.root_weight) ** 2).sum((1, 2, 3))
         light += (each**2 * white).sum((1, 2, 3))
         seen += (each**2 * white * used).sum((1, 2, 3))
         overlap += (each * total * white).sum((1, 2, 3))
-        share = each * jnp.sqrt(white) * used
+        share = jnp.maximum(each, 0.0) * jnp.sqrt(white) * used
         weighted += (share * residual2).sum((1, 2, 3))
         norm += share.sum((1, 2, 3))
-    tiny = 1e-20
+    tiny = jnp.finfo(u.dtype).tiny
     blended = jnp.clip(1 - light / jnp.maximum(overlap, tiny), 0.0, 1.0)
     return (
         jnp.concatenate(chi2),
