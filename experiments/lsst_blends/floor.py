@@ -4,8 +4,8 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from jaxblend.fitting.fit import BulgeDisk
 from jaxblend.fitting.prepare import prepare
+from jaxblend.forward.galaxies import BulgeDisk
 from jaxblend.infer import laplace
 from jaxblend.infer.columns import exact_normal_equations
 from jaxblend.simulation.vectors import bulge_disk_vectors

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxblend.fitting.prepare import Item
+from jaxblend.infer.each import each
 from jaxblend.infer.map import MapResult, maximum_a_posteriori
 from jaxblend.infer.summary import Summary, summarise
 
@@ -39,6 +40,4 @@ def _solve(stacked: Item, reference: int):
         result = maximum_a_posteriori(blend)
         return result, summarise(result.u, blend, reference)
 
-    arrays = jax.tree.map(jnp.asarray, arrays)
-    # The blends' loops stop on their own on a CPU, and each one's arrays stay in the cache.
-    return jax.lax.map(one, arrays) if jax.default_backend() == "cpu" else jax.vmap(one)(arrays)
+    return each(one, jax.tree.map(jnp.asarray, arrays))

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxblend.infer.columns import exact_normal_equations
+from jaxblend.infer.each import each
 from jaxblend.infer.low_modes import LowModes, low_normal_equations
 from jaxblend.infer.posterior import Blend, objective
 from jaxblend.infer.starts import dispersed_starts, modes_and_fluxes
@@ -109,7 +110,7 @@ def _search(starts: Float[Array, "S K D"], blend: Blend, modes: tuple[LowModes, 
         stages = raised**powers, jnp.where((raised > 1) | (powers == 0), _SEARCH_STEPS, 0)
         return jax.tree.map(lambda x: x[-1], jax.lax.scan(cooled, u, stages)[1])
 
-    return jax.vmap(both)(starts)
+    return each(both, starts)
 
 
 def _descend_low(u, blend, modes, most, temperature=1.0, tolerance=_CONVERGED) -> _Point:

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from jaxblend.forward.render import images
 from jaxblend.forward.scene import Sources
+from jaxblend.infer.each import each
 from jaxblend.infer.low_modes import LowModes, low_modes, low_templates
 from jaxblend.infer.posterior import Blend, in_bands
 
@@ -56,7 +57,7 @@ def dispersed_starts(blend: Blend, modes: tuple[LowModes, ...], fluxes: Float[Ar
             solved.append(_nonnegative(templates, data, total[:, bands]))
         return _brightness(jnp.concatenate(solved, axis=1), blend) + deviation
 
-    return jax.vmap(start)(deviations)
+    return each(start, deviations)
 
 
 def _brightness(fluxes, blend):
@@ -85,7 +86,8 @@ def _nonnegative(templates, data, typical):
     A weak ridge towards a typical flux lets a source without usable pixels keep it.
     """
 
-    def one_band(templates, data, typical):
+    def one_band(band):
+        templates, data, typical = band
         gram = templates @ templates.T
         scale = jnp.diagonal(gram)
         ridge = 1e-3 * scale + 1e-2 / typical**2
@@ -93,4 +95,4 @@ def _nonnegative(templates, data, typical):
         flux = jax.scipy.linalg.cho_solve(factor, templates @ data + 1e-2 / typical)
         return jnp.maximum(flux, jax.lax.rsqrt(scale + 1e-2 / typical**2))
 
-    return jax.vmap(one_band, in_axes=(1, 0, 1), out_axes=1)(templates, data, typical)
+    return each(one_band, (jnp.moveaxis(templates, 1, 0), data, typical.T)).T
