@@ -15,6 +15,7 @@ from jaxblend.fitting.solve import shape_key, solve
 from jaxblend.forward.galaxies import AbstractGalaxy, BulgeDisk
 from jaxblend.forward.observation import Observation
 from jaxblend.priors import Population, Prior
+from jaxblend.priors.population import filter_name
 
 __all__ = ["fit_batch", "reference_band"]
 
@@ -107,7 +108,7 @@ def _run(entries, reference, batch_size, keep) -> list[tuple[int, Fit]]:
 
 def reference_band(observations: tuple[Observation, ...]) -> int:
     """Index of the band named r, else i, else the middle one, over all observations."""
-    names = [b.lower().removeprefix("hsc-") for o in observations for b in o.bands]
+    names = [filter_name(b) for o in observations for b in o.bands]
     return next((names.index(b) for b in ("r", "i", "vis") if b in names), len(names) // 2)
 
 

@@ -59,17 +59,9 @@ def _add_positions(table, fit, u):
 
 def _zero_points(fit):
     per_observation = []
-    for frame_bands, zero_point in zip(_bands_of(fit), fit.context["zero_point"], strict=True):
+    for frame_bands, zero_point in zip(fit.context["n_bands"], fit.context["zero_point"], strict=True):
         per_observation.append(np.full(frame_bands, np.nan) if zero_point is None else zero_point)
     return np.concatenate(per_observation)
-
-
-def _bands_of(fit):
-    """Bands per observation."""
-    if fit.observations:
-        return [o.n_bands for o in fit.observations]
-    given = [0 if z is None else len(z) for z in fit.context["zero_point"]]
-    return [n or len(fit.bands) - sum(given) for n in given]
 
 
 def _meta(fit):

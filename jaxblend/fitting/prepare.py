@@ -66,7 +66,8 @@ def seeds_on_sky(observations: Sequence[Observation], positions: np.ndarray):
         frame = observations[0].frame
         return frame.pixel_to_sky(positions), [frame]
     if all(o.wcs is not None for o in observations):
-        centre = positions.mean(0)
+        turn = (positions[:, 0] - positions[0, 0] + 180) % 360 - 180  # right ascension may pass through 0
+        centre = np.array([(positions[0, 0] + turn.mean()) % 360, positions[:, 1].mean()])
         frames = [_about(o, centre) for o in observations]
         first = observations[0]
         pixels = np.stack(first.wcs.world_to_pixel_values(*positions.T), -1)

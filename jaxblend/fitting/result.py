@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fit"]
 
-_CONVERGED = 0.5  # decrement of the objective that is left
+_DECREMENT_LEFT = 0.5  # decrement of the objective that is left
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,6 +68,7 @@ class Fit:
         context = {
             **shapes,
             "wcs": [o.wcs for o in observations],
+            "n_bands": [o.n_bands for o in observations],
             "zero_point": [o.zero_point for o in observations],
             "survey": [o.survey for o in observations],
             "model": type(item.model).__name__,
@@ -130,7 +131,7 @@ class Fit:
         """How the fit ended."""
         if not self._finite:
             return Outcome.FAILED
-        return Outcome.CONVERGED if self.result.decrement < _CONVERGED else Outcome.MAX_STEPS
+        return Outcome.CONVERGED if self.result.decrement < _DECREMENT_LEFT else Outcome.MAX_STEPS
 
     @property
     def chi2(self) -> np.ndarray:
@@ -147,7 +148,7 @@ class Fit:
         g1 = self.quantity_names.index("g1")
         at_bound = (np.abs(u) > 4).any(1) | (np.hypot(*self.quantities[:, g1 : g1 + 2].T) > 0.9)
         rows = {
-            Flag.NOT_CONVERGED: np.full(n, self.outcome is not Outcome.CONVERGED),
+            Flag.NOT_DECREMENT_LEFT: np.full(n, self.outcome is not Outcome.CONVERGED),
             Flag.AT_BOUND: at_bound,
             Flag.OUTSIDE: (x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5),
             Flag.MASKED: np.asarray(s.unmasked)[:n] < 0.5,
@@ -178,7 +179,8 @@ class Fit:
     @property
     def residual(self) -> np.ndarray:
         """(C, H, W): data minus model in the first observation."""
-        return self.observations[0].image - self.model
+        model = self.model
+        return self.observations[0].image - model
 
     def image_of(self, observation: int) -> np.ndarray:
         """(n, C, H, W) deblended images in one of the observations."""

@@ -35,6 +35,8 @@ def solve(items: Sequence[Item], reference: int) -> list[tuple[MapResult, Summar
 def _solve(stacked: Item, reference: int):
     arrays, static = eqx.partition(stacked, eqx.is_array)
 
+    # Accelerators else multiply matrices with ten bits, which curvatures do not survive.
+    @jax.default_matmul_precision("highest")
     def one(arrays):
         blend = eqx.combine(arrays, static).blend()
         result = maximum_a_posteriori(blend)

@@ -92,7 +92,7 @@ def deblend(
     fit = functools.partial(
         fit_batch, model=model, prior=prior, batch_size=batch_size or _batch_size(), progress=progress
     )
-    sources = sources_from_table(table, fwhm)
+    sources = sources_from_table(table, fwhm, detected=None if detections is None else detect(observation))
     sources = fit_rounds(observation, sources, fit, rounds=rounds, fwhm=fwhm, max_group=max_group)
     if search_again:
         sources = add_missed(observation, sources, fit, fwhm=fwhm, max_group=max_group, min_snr=residual_snr)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Fitted", "FrameSource", "sources_at", "sources_from_table", "total_model"]
 
 Stamp = tuple[slice, slice]
+_OUTLINE = ("a", "b", "theta", "npix")
+_INSIDE = 1.3  # outlines: where a given position belongs to what was detected
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,19 +68,45 @@ def least_reach(fwhm: float) -> Float[np.ndarray, "2"]:
     return np.full(2, 2.0 * fwhm + 2.0)
 
 
-def sources_from_table(table: Table, fwhm: float) -> list[FrameSource]:
-    """A source per row of a table of detections: columns x, y and, where they are known, a, b, theta, npix."""
+def sources_from_table(table: Table, fwhm: float, detected: Table | None = None) -> list[FrameSource]:
+    """A source per row of a table: columns x, y and, where they are known, a, b, theta, npix.
+
+    Where they are not, a source takes the outline of what was ``detected`` around it, and is else as large as the PSF.
+    """
     names = table.colnames
     if "x" not in names or "y" not in names:
         raise ValueError(f"detections need columns x and y (pixels); got {names}")
-    positions = np.stack([np.asarray(table[name], float) for name in ("x", "y")], axis=1).reshape(-1, 2)
-    if not all(name in names for name in ("a", "b", "theta", "npix")):
+    positions = _positions(table)
+    if all(name in names for name in _OUTLINE):
+        return [_new(*source, fwhm) for source in zip(positions, _outlines(table), strict=True)]
+    if detected is None or not len(detected):
         return sources_at(positions, fwhm)
-    a, b, theta, area = (np.asarray(table[name], float) for name in ("a", "b", "theta", "npix"))
+    radius = elliptical_radius(positions, _positions(detected), _outlines(detected))
+    nearest = np.argmin(radius, axis=1)
+    inside = radius[np.arange(len(positions)), nearest] < _INSIDE
+    outlines = np.where(inside[:, None], _outlines(detected)[nearest], [0.5 * fwhm, 0.5 * fwhm, 0.0])
+    return [_new(*source, fwhm) for source in zip(positions, outlines, strict=True)]
+
+
+def elliptical_radius(
+    positions: Float[np.ndarray, "n 2"], centres: Float[np.ndarray, "m 2"], outlines: Float[np.ndarray, "m 3"]
+) -> Float[np.ndarray, "n m"]:
+    """Distance of positions from centres in units of their outlines (a, b, theta)."""
+    x, y = np.moveaxis(positions[:, None] - centres, -1, 0)
+    a, b, theta = outlines.T
+    along, across = x * np.cos(theta) + y * np.sin(theta), y * np.cos(theta) - x * np.sin(theta)
+    return np.hypot(along / a, across / b)
+
+
+def _positions(table) -> Float[np.ndarray, "n 2"]:
+    return np.stack([np.asarray(table[name], float) for name in ("x", "y")], axis=1).reshape(-1, 2)
+
+
+def _outlines(table) -> Float[np.ndarray, "n 3"]:
+    a, b, theta, area = (np.asarray(table[name], float) for name in _OUTLINE)
     a, b = np.maximum(a, 0.5), np.maximum(b, 0.5)
     scale = np.maximum(np.sqrt(area / (np.pi * a * b)), 1.0)  # to the isophote
-    footprints = np.stack([scale * a, scale * b, theta], axis=1)
-    return [_new(*source, fwhm) for source in zip(positions, footprints, strict=True)]
+    return np.stack([scale * a, scale * b, theta], axis=1)
 
 
 def sources_at(positions: Float[np.ndarray, "n 2"], fwhm: float) -> list[FrameSource]:

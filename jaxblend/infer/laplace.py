@@ -6,17 +6,15 @@ import numpy as np
 
 __all__ = ["covariance", "log_evidence"]
 
+_SMALLEST = 1e-7  # eigenvalue of a scaled Hessian that float32 sums can tell from 0
+
 
 def covariance(hessian: np.ndarray) -> np.ndarray:
     """Inverse (n, n) of J^T J; the prior's rows in J make it positive definite."""
     h = np.asarray(hessian, np.float64)
     if not np.isfinite(h).all():
         return np.full_like(h, np.nan)
-    # The prior puts 1 on the diagonal; rounding in float32 may have taken more than that away.
-    scale = 1 / np.sqrt(np.maximum(np.diagonal(h), 1.0))
-    values, vectors = np.linalg.eigh(h * scale[:, None] * scale)
-    # Rounding in float32 sums may push the smallest eigenvalues below what the prior guarantees.
-    values = np.maximum(values, 1e-7)
+    scale, values, vectors = _spectrum(h)
     return (vectors / values) @ vectors.T * scale[:, None] * scale
 
 
@@ -25,5 +23,13 @@ def log_evidence(objective: float, hessian: np.ndarray) -> float:
     h = np.asarray(hessian, np.float64)
     if not np.isfinite(h).all():
         return -np.inf
-    sign, log_det = np.linalg.slogdet(h)
-    return float(-objective - 0.5 * log_det) if sign > 0 else -np.inf
+    scale, values, _ = _spectrum(h)
+    return float(-objective - 0.5 * (np.log(values).sum() - 2 * np.log(scale).sum()))
+
+
+def _spectrum(h):
+    """Scale of the axes, and eigenvalues and vectors of the scaled matrix, as they are without rounding errors."""
+    # The prior puts 1 on the diagonal; sums in float32 may have taken more than that away.
+    scale = 1 / np.sqrt(np.maximum(np.diagonal(h), 1.0))
+    values, vectors = np.linalg.eigh(h * scale[:, None] * scale)
+    return scale, np.maximum(values, _SMALLEST), vectors

@@ -40,10 +40,13 @@ def low_modes(exposure: Exposure, filler: Float[Array, "C H W"]) -> LowModes:
     """The low wavenumbers of an exposure, its masked pixels taken from ``filler``."""
     frame = exposure.frame
     rows, columns, ky, kx, share = _chosen(frame)
-    used = exposure.root_weight > 0
-    white = jnp.sum(exposure.root_weight**2, (1, 2)) / jnp.maximum(jnp.sum(used, (1, 2)), 1)
+    weight, used = exposure.root_weight**2, exposure.root_weight > 0
+    white = jnp.sum(weight, (1, 2)) / jnp.maximum(jnp.sum(used, (1, 2)), 1)
+    # A pixel that weighs little counts little: the rest of it is filler, as all of a masked one is.
+    trust = jnp.minimum(1.0, weight / jnp.maximum(white, 1e-30)[:, None, None])
+    image = jnp.where(used, filler + trust * (exposure.image - filler), filler)
     root = jnp.sqrt(white[:, None] * jnp.asarray(share, white.dtype))
-    spectrum = jnp.fft.rfft2(jnp.where(used, exposure.image, filler))[:, rows, columns]
+    spectrum = jnp.fft.rfft2(image)[:, rows, columns]
     to_centre = np.exp(1j * (ky * frame.centre[1] + kx * frame.centre[0]))
     return LowModes(
         Grid.of(frame, ky=ky[None], kx=kx[None]),

@@ -1,7 +1,8 @@
 """Levenberg-Marquardt on the residual vector of a blend, from several starts, ending in exact normal equations.
 
-Three stages, each from where the last one ended: every start in the low wavenumbers; the best of them, and the best
-other mode, with the gradient taken in pixels and the low wavenumbers as its metric; the winner with the exact Jacobian.
+Three stages, each from where the last one ended: every start in the low wavenumbers; if two modes are within reach of
+each other, both with the gradient taken in pixels and the low wavenumbers as its metric; the better one with the exact
+Jacobian.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ __all__ = ["MapResult", "maximum_a_posteriori"]
 _SEARCH_STEPS = 40
 _FOLLOW_STEPS = 25
 _STAGES = 4
-_SEARCHED = 2.0  # the same, while searching
+_SEARCHED = 2.0  # as _CONVERGED, while searching
 _DAMPING = 0.1
 _STUCK = 1e8  # damping beyond which there is no way down
 _SOFT = 300.0  # S/N to which the noise of the first search is raised: misfit of a bright galaxy moves no faint one
@@ -32,7 +33,7 @@ _STEPS_PER_JACOBIAN = 4
 _CONVERGED = 1e-2  # predicted decrease of the objective (half a chi2), or ...
 _RELATIVE = 1e-6  # ... of the objective itself, where float32 tells no more
 _FRESH = 0.5  # as much decrease may lie between a Jacobian and the point that it is reported for
-_RIVAL = 15.0  # of the objective in low wavenumbers above the best: further off, a mode is not followed
+_RIVAL = 15.0  # of the objective above the best: further off, a mode is not followed
 _SECOND_MODE = 3.0  # of the objective above the best: the odds of the modes are then above 1 in 20
 _APART = 3.0  # standard deviations between modes
 _LONGEST = 2.0  # step in any u
@@ -76,13 +77,17 @@ def maximum_a_posteriori(blend: Blend, starts: Float[Array, "S K D"] | None = No
     modes, fluxes = modes_and_fluxes(blend)
     if starts is None:
         starts = dispersed_starts(blend, modes, fluxes)
-    two, rival = _two_modes(_search(starts, blend, modes))
+    searched = _search(starts, blend, modes)
+    # Low wavenumbers know nothing of masks: where it matters who is better, the pixels say so.
+    searched = eqx.tree_at(lambda p: p.value, searched, each(lambda u: objective(u, blend), searched.u))
+    two, rival = _two_modes(searched)
     ended = jax.lax.map(lambda u: _follow(u, rival, blend, modes), two)
-    first = jnp.argmin(_finite(ended.point.value))
+    bottom = each(lambda p: p.value - 0.5 * jnp.vdot(p.gradient, _solve(p.hessian, p.gradient)), ended.point)
+    first = jnp.argmin(_finite(bottom))
     best, other = (jax.tree.map(lambda x, i=i: x[i], ended) for i in (first, 1 - first))
     final, steps = _polish(best.point.u, blend)
     decrement = 0.5 * jnp.vdot(final.gradient, _solve(final.hessian, final.gradient))
-    gap = jnp.where(rival, other.point.value - best.point.value, jnp.inf)  # inf - inf without a rival
+    gap = jnp.where(rival, bottom[1 - first] - bottom[first], jnp.inf)  # inf - inf without a rival
     apart = _distance(final.u - other.point.u, final.hessian) > _APART
     return MapResult(
         u=final.u,

@@ -93,6 +93,6 @@ def _nonnegative(templates, data, typical):
         ridge = 1e-3 * scale + 1e-2 / typical**2
         factor = jax.scipy.linalg.cho_factor(gram + jnp.diag(ridge))
         flux = jax.scipy.linalg.cho_solve(factor, templates @ data + 1e-2 / typical)
-        return jnp.maximum(flux, jax.lax.rsqrt(scale + 1e-2 / typical**2))
+        return jnp.maximum(flux, jnp.minimum(jax.lax.rsqrt(scale + 1e-20), typical))
 
     return each(one_band, (jnp.moveaxis(templates, 1, 0), data, typical.T)).T

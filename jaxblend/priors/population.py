@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 
-__all__ = ["Population", "band_wavelength"]
+__all__ = ["Population", "band_wavelength", "filter_name"]
 
 # Effective wavelengths in nm, for the smoothness of colours only; names are compared without case.
 _WAVELENGTHS = {
@@ -73,8 +74,12 @@ class Population:
         return covariance + np.diag(nugget**2)
 
 
+def filter_name(band: str) -> str:
+    """The filter of a band, lower case, without survey or epoch: r of LSST_r, HSC-R and r_2026."""
+    return re.sub(r"^(hsc|lsst|euclid|decam|sdss|ps1)[-_.]|[-_.]\d+$", "", band.lower())
+
+
 def band_wavelength(band: str) -> float | None:
     """Effective wavelength in nm of a band, from its name; None if the name says nothing."""
-    name = band.lower().removeprefix("hsc-").removeprefix("hsc_").removeprefix("lsst_").removeprefix("euclid_")
-    wavelength = _WAVELENGTHS.get(name)
+    wavelength = _WAVELENGTHS.get(filter_name(band))
     return None if wavelength is None else float(wavelength)
