@@ -17,7 +17,7 @@ NEAR = 0.5  # of the objective, half a chi2
 def excess_over_best(fits: Sequence[Fit], starts: int, *, seed: int = 0) -> np.ndarray:
     """Objective of each fit above the best known one, (B,).
 
-    Starts are followed two by two, so that each is followed to its end.
+    Each start is followed to its end, on its own.
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ def excess_over_best(fits: Sequence[Fit], starts: int, *, seed: int = 0) -> np.n
 @eqx.filter_jit
 def _from_two(item, fitted, key):
     blend = item.blend()
-    return maximum_a_posteriori(blend, dispersed(blend, fitted, 2, key=key)).objective
+    starts = dispersed(blend, fitted, 2, key=key)
+    return jax.lax.map(lambda u: maximum_a_posteriori(blend, u[None]).objective, starts).min()
 
 
 def _device(leaf):

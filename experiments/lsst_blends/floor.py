@@ -1,4 +1,4 @@
-"""The flux errors that no method can beat: the Fisher matrix, prior included, at the true parameters of a blend."""
+"""The flux errors to expect: the Fisher matrix, prior included, at the true parameters of a blend."""
 
 import equinox as eqx
 import jax

@@ -1,6 +1,6 @@
 """Fit the same pixels with scarlet2; writes scarlet2.ecsv, which run.py puts beside jaxblend's fluxes.
 
-Needs the peers of benchmarks/constraints-peers.txt, and compiles anew for every blend, some ten seconds each.
+Needs the peers of benchmarks/constraints-peers.txt, and compiles anew for every blend.
 Run from the repository: python -m experiments.lsst_blends.scarlet2 ../shared/data/catsim_sample.fits
 """
 
@@ -32,7 +32,7 @@ def main(catalog: str) -> None:
             rows += [(i, j, name, float(f), fit.seconds_cold, fit.seconds_warm) for j, f in enumerate(flux)]
         print(i, flush=True)
     table = Table(rows=rows, names=["blend", "source", "bands", "flux_r", "seconds_cold", "seconds_warm"])
-    table.meta["comments"] = [provenance("scarlet2")]
+    table.meta["comments"] = [provenance("scarlet2", "galsim")]
     table.write(HERE / "scarlet2.ecsv", format="ascii.ecsv", delimiter=",", overwrite=True)
 
 

@@ -100,7 +100,11 @@ class Fit:
     @property
     def positions(self) -> np.ndarray:
         """(n, 2) fitted pixels x, y in the first observation."""
-        return self.context["frames"][0].sky_to_pixel(np.asarray(self.quantities[:, :2], float))
+        return self.positions_in(0)
+
+    def positions_in(self, observation: int) -> np.ndarray:
+        """(n, 2) fitted pixels x, y in one of the observations."""
+        return self.context["frames"][observation].sky_to_pixel(np.asarray(self.quantities[:, :2], float))
 
     @cached_property
     def whitened_covariance(self) -> np.ndarray:
@@ -143,14 +147,15 @@ class Fit:
         """(n,) bit masks."""
         s, n = self.summary, self.n
         u = np.asarray(self.result.u)[:n]
-        x, y = self.positions.T
-        height, width = self.context["shape"][0]
+        inside = np.zeros(n, bool)
+        for i, (height, width) in enumerate(self.context["shape"]):
+            inside |= ((self.positions_in(i) >= -0.5) & (self.positions_in(i) <= (width - 0.5, height - 0.5))).all(1)
         g1 = self.quantity_names.index("g1")
         at_bound = (np.abs(u) > 4).any(1) | (np.hypot(*self.quantities[:, g1 : g1 + 2].T) > 0.9)
         rows = {
-            Flag.NOT_DECREMENT_LEFT: np.full(n, self.outcome is not Outcome.CONVERGED),
+            Flag.NOT_CONVERGED: np.full(n, self.outcome is not Outcome.CONVERGED),
             Flag.AT_BOUND: at_bound,
-            Flag.OUTSIDE: (x < -0.5) | (y < -0.5) | (x > width - 0.5) | (y > height - 0.5),
+            Flag.OUTSIDE: ~inside,
             Flag.MASKED: np.asarray(s.unmasked)[:n] < 0.5,
             Flag.SHARED_FLUX: self._shares_flux,
             Flag.SECOND_MODE: np.asarray(self.result.second_mode)[:n],

@@ -11,7 +11,7 @@ from jaxtyping import Array, Complex, Float
 from jaxblend.forward.frame import Frame
 from jaxblend.forward.scene import Sources
 
-__all__ = ["Grid", "images", "render", "source_spectrum", "to_pixels"]
+__all__ = ["Grid", "images", "images_and_power", "render", "source_spectrum", "to_pixels"]
 
 
 class Grid(eqx.Module):
@@ -99,6 +99,13 @@ def render(sources: Sources, frame: Frame, transfer: Complex[Array, "*K C Ky Kx"
 
 def images(sources: Sources, frame: Frame, transfer: Complex[Array, "*K C Ky Kx"]) -> Float[Array, "K C H W"]:
     """Image of each source on its own; arguments as for ``render``."""
+    return images_and_power(sources, frame, transfer)[0]
+
+
+def images_and_power(sources: Sources, frame: Frame, transfer: Complex[Array, "*K C Ky Kx"]):
+    """Image of each source (K, C, H, W), and the sum of its squares (K, C) in and beyond the stamp (Parseval)."""
     grid = Grid.of(frame)
-    spectra = jax.vmap(lambda s: source_spectrum(s, grid))(sources)
-    return to_pixels(spectra * transfer, frame)
+    spectra = jax.vmap(lambda s: source_spectrum(s, grid))(sources) * transfer
+    half = np.where(np.isin(np.arange(spectra.shape[-1]), (0, spectra.shape[-1] - 1)), 1.0, 2.0)
+    power = jnp.einsum("kcyx,x->kc", spectra.real**2 + spectra.imag**2, jnp.asarray(half, spectra.real.dtype))
+    return to_pixels(spectra, frame), power / (frame.padded[0] * frame.padded[1])

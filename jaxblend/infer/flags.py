@@ -15,7 +15,7 @@ class Flag(enum.IntFlag):
     AT_BOUND = 2
     """A parameter is more than four prior standard deviations out, or |g| > 0.9."""
     OUTSIDE = 4
-    """The fitted centre lies outside the image."""
+    """The fitted centre lies outside the image; of a joint fit, outside every image."""
     MASKED = 8
     """More than half of the source's light, weighted by itself, falls on masked pixels or off the image."""
     SHARED_FLUX = 16

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxblend.forward.render import images
+from jaxblend.forward.render import images_and_power
 from jaxblend.infer.posterior import Blend, in_bands
 from jaxblend.priors.sources import unpack
 
@@ -28,7 +28,7 @@ class Summary(eqx.Module):
 
 
 def quantity_names(bands) -> tuple[str, ...]:
-    """Entries of ``Summary.quantities``: sky offsets, log fluxes, log radius, ellipticity, bulge fraction."""
+    """Entries of ``Summary.quantities``: sky position, log fluxes, half-light radius, shear, bulge fraction."""
     return ("u", "v", *(f"log_flux_{b}" for b in bands), "radius", "g1", "g2", "bulge_fraction")
 
 
@@ -56,9 +56,9 @@ def _diagnostics(u, blend):
     """chi2 and pixels per band; chi2 per pixel under each source, S/N, blendedness, unmasked share of its light."""
     sources = blend.sources(u)
     chi2, pixels = [], []
-    power = light = overlap = seen = weighted = norm = jnp.zeros(u.shape[0])
+    power = light = everything = overlap = seen = weighted = norm = jnp.zeros(u.shape[0])
     for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True):
-        each = images(in_bands(sources, bands), exposure.frame, exposure.transfer)
+        each, whole = images_and_power(in_bands(sources, bands), exposure.frame, exposure.transfer)
         total = each.sum(0)
         weight = exposure.root_weight**2
         used = weight > 0
@@ -69,6 +69,7 @@ def _diagnostics(u, blend):
         white = (weight.sum((1, 2)) / jnp.maximum(used.sum((1, 2)), 1))[:, None, None]
         power += ((each * exposure.root_weight) ** 2).sum((1, 2, 3))
         light += (each**2 * white).sum((1, 2, 3))
+        everything += (whole * white[:, 0, 0]).sum(1)
         seen += (each**2 * white * used).sum((1, 2, 3))
         overlap += (each * total * white).sum((1, 2, 3))
         share = jnp.maximum(each, 0.0) * jnp.sqrt(white) * used
@@ -82,5 +83,5 @@ def _diagnostics(u, blend):
         weighted / jnp.maximum(norm, tiny),
         jnp.sqrt(power),
         blended,
-        seen / jnp.maximum(light, tiny),
+        jnp.minimum(seen / jnp.maximum(everything, tiny), 1.0),
     )

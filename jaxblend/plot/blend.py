@@ -73,7 +73,8 @@ def blend(
     top, bottom, figure = _panels(data.shape, n_columns, n_lines * (1 if true_images is None else 2))
 
     colours = list(islice(source_colours(), len(fit.catalog)))
-    _draw_whole(top, show, observed, data, model, index, fit, colours, truth)
+    positions = fit.positions_in(observation) if observation else None
+    _draw_whole(top, show, observed, data, model, index, fit, colours, truth, positions)
     _draw_each(bottom, show, images, true_images, fit.catalog, rows, colours, observed, index)
     figure.suptitle(_title(fit, observed, index), fontsize=11, x=0.01, ha="left")
     return figure
@@ -151,10 +152,11 @@ def _draw_whole(
     fit: Any,
     colours: list[str],
     truth: Any,
+    positions: np.ndarray | None,
 ) -> None:
     shown = show(axes[0], data)
     show(axes[1], model)
-    draw_sources(axes[1], fit.catalog, observation.frame, colours)
+    draw_sources(axes[1], fit.catalog, observation.frame, colours, positions=positions)
     bare(axes[0], "data")
     bare(axes[1], "model, half-light ellipses")
     if truth is not None:

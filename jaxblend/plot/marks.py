@@ -40,9 +40,20 @@ def ellipse_outline(radius: float, g1: float, g2: float, frame: Any, *, points: 
     return np.asarray(np.asarray(frame.inverse_jacobian) @ shear @ circle).T
 
 
-def draw_sources(axes: Axes, table: Any, frame: Any, colours: Sequence[str], *, numbers: bool = True) -> None:
-    """Mark fitted sources: an ellipse holding half the intrinsic light, or a plus for what has no size, and the id."""
-    x, y = column(table, "x"), column(table, "y")
+def draw_sources(
+    axes: Axes,
+    table: Any,
+    frame: Any,
+    colours: Sequence[str],
+    *,
+    numbers: bool = True,
+    positions: np.ndarray | None = None,
+) -> None:
+    """Mark fitted sources: an ellipse holding half the intrinsic light, or a plus for what has no size, and the id.
+
+    ``positions`` (n, 2) in pixels replace those of the table, which are those of a fit's first observation.
+    """
+    x, y = (column(table, "x"), column(table, "y")) if positions is None else positions.T
     radius, g1, g2 = column(table, "radius", 0.0), column(table, "g1", 0.0), column(table, "g2", 0.0)
     limits = axes.get_xlim(), axes.get_ylim()
     ids = column(table, "id") if "id" in table.colnames else np.arange(len(table))
