@@ -100,5 +100,5 @@ def test_right_ascension_may_pass_through_0(joint, ra):
 def test_one_name_for_the_bands_of_two_images_is_refused():
     (first, _), sky = draw_at(150.0)
     images = [observe("r", sky, first.wcs, name="F814W"), observe("r", sky, first.wcs, name="F814W")]
-    with pytest.raises(ValueError, match="F814W.* more than one observation"):
+    with pytest.raises(ValueError, match=r"F814W.* more than one observation"):
         jb.fit(images, sky, stars=STARS)
