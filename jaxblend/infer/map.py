@@ -35,6 +35,7 @@ _RELATIVE = 1e-6  # ... of the objective itself, where float32 tells no more
 _FRESH = 0.5  # as much decrease may lie between a Jacobian and the point that it is reported for
 _RIVAL = 15.0  # of the objective above the best: further off, a mode is not followed
 _SECOND_MODE = 3.0  # of the objective above the best: the odds of the modes are then above 1 in 20
+_EVEN = 0.5  # of the largest weight of a band
 _APART = 3.0  # standard deviations between modes
 _LONGEST = 2.0  # step in any u
 
@@ -77,10 +78,7 @@ def maximum_a_posteriori(blend: Blend, starts: Float[Array, "S K D"] | None = No
     modes, fluxes = modes_and_fluxes(blend)
     if starts is None:
         starts = dispersed_starts(blend, modes, fluxes)
-    searched = _search(starts, blend, modes)
-    # Low wavenumbers know nothing of masks: where it matters who is better, the pixels say so.
-    searched = eqx.tree_at(lambda p: p.value, searched, each(lambda u: objective(u, blend), searched.u))
-    two, rival = _two_modes(searched)
+    two, rival = _two_modes(_valued(_search(starts, blend, modes), blend))
     ended = jax.lax.map(lambda u: _follow(u, rival, blend, modes), two)
     bottom = each(lambda p: p.value - 0.5 * jnp.vdot(p.gradient, _solve(p.hessian, p.gradient)), ended.point)
     first = jnp.argmin(_finite(bottom))
@@ -124,6 +122,16 @@ def _descend_low(u, blend, modes, most, temperature=1.0, tolerance=_CONVERGED) -
         return _Point(u, value, gradient, hessian)
 
     return _descend(evaluate, _Point.unknown(u), most, tolerance).point
+
+
+def _valued(points: _Point, blend: Blend) -> _Point:
+    """Points whose values may be compared: low wavenumbers know nothing of masks and uneven weights, pixels do."""
+    uneven = jnp.asarray(False)
+    for exposure in blend.exposures:
+        weight = exposure.root_weight**2
+        uneven |= jnp.any(weight < _EVEN * jnp.max(weight, axis=(1, 2), keepdims=True))
+    values = jax.lax.cond(uneven, lambda p: each(lambda u: objective(u, blend), p.u), lambda p: p.value, points)
+    return eqx.tree_at(lambda p: p.value, points, values)
 
 
 def _two_modes(points: _Point) -> tuple[Float[Array, "2 K D"], Bool[Array, ""]]:
