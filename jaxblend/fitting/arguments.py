@@ -35,7 +35,7 @@ def check_kinds(observations, model, prior, population, position_scatter):
     if twice:
         raise ValueError(
             f"band {', '.join(map(repr, twice))} is in more than one observation, and each has a flux of its own: "
-            "name the bands apart, such as r_2025 and r_2026"
+            "name them apart with bands=, such as r_2025 and r_2026"
         )
     for name, value, kind, words in wanted:
         if isinstance(value, type):

@@ -23,6 +23,7 @@ from jaxblend.frames.rounds import FitBatch, Group, fit_groups, members_of, upda
 from jaxblend.frames.scene import Scene
 from jaxblend.frames.source import FrameSource, sources_at, sources_from_table, total_model
 from jaxblend.frames.stars import tell_stars
+from jaxblend.priors import Population, Prior
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -34,6 +35,9 @@ def deblend(
     observation: Observation,
     *,
     model: AbstractGalaxy | None = None,
+    prior: Prior | None = None,
+    population: Population | None = None,
+    position_scatter: float | None = None,
     rounds: int = 2,
     search_again: bool = True,
     stars: bool = True,
@@ -55,6 +59,8 @@ def deblend(
         The image, with one PSF per band.
     model
         Galaxy model; the default of ``fit``.
+    prior, population, position_scatter
+        As for ``fit``; one prior serves the whole image.
     rounds
         How often every group is fitted. In the first round other groups are masked, then they are subtracted.
     search_again
@@ -85,10 +91,11 @@ def deblend(
     _check(observation, rounds=rounds, max_group=max_group, residual_snr=residual_snr, batch_size=batch_size)
     fwhm = psf_fwhm(observation)
     table = _as_table(observation, detections)
-    check_kinds((observation,), model, None, None, None)
+    check_kinds((observation,), model, prior, population, position_scatter)
     model = BulgeDisk() if model is None else model
     # Made once: without zero points the prior depends on the depth, which would be another on every stamp.
-    prior = default_prior((observation,), model)
+    if prior is None:
+        prior = default_prior((observation,), model, population=population, position_scatter=position_scatter)
     fit = functools.partial(
         fit_batch, model=model, prior=prior, batch_size=batch_size or _batch_size(), progress=progress
     )

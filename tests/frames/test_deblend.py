@@ -4,15 +4,20 @@ import dataclasses
 import sys
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import pytest
 from astropy.table import Table
 from fake_fit import FakeFit, fake_fit
 
+import jaxblend as jb
+from jaxblend.fitting.prepare import default_prior
 from jaxblend.forward.observation import Observation
 from jaxblend.forward.psf import GaussianPSF
 from jaxblend.frames import deblend
+from jaxblend.frames.source import sources_from_table
 from jaxblend.frames.stars import stars_by_evidence
+from jaxblend.priors import Population
 
 SIGMA = 1.8
 TRUTH = np.array([[20.0, 22.0], [27.0, 24.0], [80.3, 30.6], [40.2, 75.1]])
@@ -146,3 +151,24 @@ def test_a_real_fit_without_a_zero_point_has_no_magnitudes(observation):
 def test_wrong_settings_are_refused(calls, observation, settings, message):
     with pytest.raises(ValueError, match=message):
         deblend(observation, **settings)
+
+
+def test_a_population_is_that_of_every_stamp(calls, observation):
+    deblend(observation, stars=False, population=Population(magnitude=19.0), position_scatter=0.05)
+    prior = calls[0][0][2]
+    typical = prior.physical(jax.numpy.zeros(prior.size))
+    other = default_prior((observation,), jb.BulgeDisk()).physical(jax.numpy.zeros(prior.size))
+    np.testing.assert_allclose(typical[2:4] - other[2:4], 0.4 * np.log(10) * (24.0 - 19.0), rtol=1e-4)
+    with pytest.raises(ValueError, match="give prior, or population"):
+        deblend(observation, prior=prior, population=Population())
+
+
+def test_given_positions_take_the_outline_of_what_is_detected_there(calls, observation):
+    """Else a stamp of the PSF's size would be fitted, with a bright neighbour's light in it."""
+    found = Table({"x": [20.0], "y": [22.0], "a": [6.0], "b": [3.0], "theta": [0.0], "npix": [90]})
+    given = Table({"x": [24.0, 60.0], "y": [22.0, 60.0]})
+    near, far = sources_from_table(given, 4.0, detected=found)
+    np.testing.assert_allclose(near.footprint, [6.0 * np.sqrt(90 / (18 * np.pi)), 3.0 * np.sqrt(90 / (18 * np.pi)), 0])
+    np.testing.assert_allclose(far.footprint, [2.0, 2.0, 0.0])
+    deblend(observation, detections=TRUTH, stars=False, search_again=False)
+    assert max(len(stars) for _, stars, _ in calls[0]) == 2  # the two that overlap are fitted together
