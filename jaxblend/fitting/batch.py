@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
+from jaxblend.errors import JaxblendWarning
+from jaxblend.fitting.failed import failed_fit
 from jaxblend.fitting.prepare import prepare
 from jaxblend.fitting.result import Fit
 from jaxblend.fitting.solve import shape_key, solve
@@ -31,6 +34,7 @@ def fit_batch(
     position_scatter: float | None = None,
     batch_size: int = 16,
     keep_observations: bool = True,
+    on_error: str = "flag",
     progress: bool = False,
 ) -> list[Fit]:
     """Fit many blends; the result of each is the same as from ``fit`` on its own.
@@ -50,6 +54,9 @@ def fit_batch(
     keep_observations
         False lets the images go once they are fitted, so that memory does not grow with the number of blends;
         ``Fit.images``, ``model`` and ``residual`` are then not to be had.
+    on_error
+        What to do with a blend whose input is wrong, such as a NaN position: "flag" warns, gives it rows of NaN with
+        the flag FAILED and its message in ``context``, and goes on; "raise" raises.
     progress
         Show a progress bar.
 
@@ -61,8 +68,10 @@ def fit_batch(
     Raises
     ------
     ValueError
-        If an input is wrong, naming the blend.
+        If an input is wrong for every blend, or with ``on_error="raise"`` for one, naming the blend.
     """
+    if on_error not in ("flag", "raise"):
+        raise ValueError(f'on_error must be "flag" or "raise", got {on_error!r}')
     model = BulgeDisk() if model is None else model
     options = {"prior": prior, "population": population, "position_scatter": position_scatter}
     found: dict[int, Fit] = {}
@@ -83,7 +92,13 @@ def fit_batch(
             try:
                 item = prepare(group, where, model=model, stars=star, **options)
             except ValueError as error:
-                raise ValueError(f"blend {i}: {error}") from None
+                message = f"blend {i}: {error}"
+                if on_error == "raise" or not group or not all(isinstance(o, Observation) for o in group):
+                    raise ValueError(message) from None
+                found[i] = failed_fit(group, where, message, reference_band(group), model=model, **options)
+                warnings.warn(f"{message}; it is flagged and the rest go on", JaxblendWarning, stacklevel=2)
+                advance()
+                continue
             key = (shape_key(item), reference_band(group))
             waiting[key].append((i, item, group))
             if len(waiting[key]) == batch_size:

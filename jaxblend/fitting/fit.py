@@ -54,6 +54,7 @@ def fit(
         raise ValueError(f"observations must be an Observation or a list of them, got {type(observations).__name__}")
     options = {"prior": prior, "population": population, "position_scatter": position_scatter}
     try:
-        return fit_batch([group], [positions], model=model, stars=None if stars is None else [stars], **options)[0]
+        stars = None if stars is None else [stars]
+        return fit_batch([group], [positions], model=model, stars=stars, on_error="raise", **options)[0]
     except ValueError as error:
         raise ValueError(str(error).removeprefix("blend 0: ")) from None

@@ -14,7 +14,7 @@ from jaxblend.infer.each import each
 from jaxblend.infer.map import MapResult, maximum_a_posteriori
 from jaxblend.infer.summary import Summary, summarise
 
-__all__ = ["shape_key", "solve"]
+__all__ = ["compute", "shape_key", "solve"]
 
 
 def shape_key(item: Item):
@@ -31,15 +31,16 @@ def solve(items: Sequence[Item], reference: int) -> list[tuple[MapResult, Summar
     return [jax.tree.map(lambda x, i=i: x[i], results) for i in range(len(items))]
 
 
-@eqx.filter_jit
-def _solve(stacked: Item, reference: int):
-    arrays, static = eqx.partition(stacked, eqx.is_array)
-
+def compute(item: Item, reference: int) -> tuple[MapResult, Summary]:
+    """Fit one blend, on the device."""
     # Accelerators else multiply matrices with ten bits, which curvatures do not survive.
-    @jax.default_matmul_precision("highest")
-    def one(arrays):
-        blend = eqx.combine(arrays, static).blend()
+    with jax.default_matmul_precision("highest"):
+        blend = item.blend()
         result = maximum_a_posteriori(blend)
         return result, summarise(result.u, blend, reference)
 
-    return each(one, jax.tree.map(jnp.asarray, arrays))
+
+@eqx.filter_jit
+def _solve(stacked: Item, reference: int):
+    arrays, static = eqx.partition(stacked, eqx.is_array)
+    return each(lambda a: compute(eqx.combine(a, static), reference), jax.tree.map(jnp.asarray, arrays))

@@ -97,7 +97,12 @@ def deblend(
     if prior is None:
         prior = default_prior((observation,), model, population=population, position_scatter=position_scatter)
     fit = functools.partial(
-        fit_batch, model=model, prior=prior, batch_size=batch_size or _batch_size(), progress=progress
+        fit_batch,
+        model=model,
+        prior=prior,
+        batch_size=batch_size or _batch_size(),
+        on_error="raise",
+        progress=progress,
     )
     sources = sources_from_table(table, fwhm, detected=None if detections is None else detect(observation))
     sources = fit_rounds(observation, sources, fit, rounds=rounds, fwhm=fwhm, max_group=max_group)

@@ -101,3 +101,19 @@ def test_a_star_has_more_evidence_as_a_star(blend):
     as_star = jb.fit(obs, positions, stars=stars)
     as_galaxy = jb.fit(obs, positions)
     assert as_star.log_evidence > as_galaxy.log_evidence
+
+
+def test_a_wrong_blend_is_flagged_and_the_rest_go_on(blend):
+    obs, positions, _, stars = blend
+    wrong = np.array([[np.nan, 3.0], [5.0, 5.0], [6.0, 6.0]])
+    arguments = ([obs, obs], [positions, wrong]), {"stars": [stars, stars], "batch_size": 4}
+    with pytest.warns(jb.JaxblendWarning, match=r"blend 1: positions of sources \[0\] are not finite.*the rest go on"):
+        good, bad = jb.fit_batch(*arguments[0], **arguments[1])
+    assert good.outcome is jb.Outcome.CONVERGED
+    assert bad.outcome is jb.Outcome.FAILED
+    assert len(bad.catalog) == 3
+    assert (bad.flags & jb.Flag.FAILED).all()
+    assert np.isnan(bad.catalog["flux_r"]).all()
+    assert "not finite" in bad.context["message"]
+    with pytest.raises(ValueError, match="blend 1: positions"):
+        jb.fit_batch(*arguments[0], **arguments[1], on_error="raise")

@@ -34,7 +34,7 @@ class Placed(FakeFit):
 def calls(monkeypatch):
     seen = []
 
-    def fit_batch(observations, positions, *, stars, model, prior, batch_size, progress):
+    def fit_batch(observations, positions, *, stars, model, prior, batch_size, on_error, progress):
         seen.append([(o.shape, s.copy(), prior) for o, s in zip(observations, stars, strict=True)])
         return [one(o, np.asarray(p), s) for o, p, s in zip(observations, positions, stars, strict=True)]
 
