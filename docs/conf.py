@@ -29,7 +29,7 @@ nb_merge_streams = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_preserve_defaults = True
+autodoc_preserve_defaults = False  # it reads defaults from the source, and simulate takes its own from a dataclass
 autoclass_content = "class"
 napoleon_google_docstring = False
 napoleon_use_ivar = True  # an Attributes section would otherwise describe each field a second time
