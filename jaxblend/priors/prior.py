@@ -20,6 +20,7 @@ from jaxblend.priors.population import Population
 __all__ = ["Prior", "parameter_names", "population_prior"]
 
 _SHEAR_LIMIT = 0.95
+_RADIUS_AT = 24.0  # magnitude at which a population gives its mean half-light radius
 _BOUNDS = {"sersic_index": (0.5, 6.0), "shear_ratio": (0.0, 1.0)}
 
 
@@ -85,6 +86,7 @@ def population_prior(
     for i, name in enumerate(model.shape_names, start=2 + n_bands):
         loc[i], root[i, i] = _shape_prior(p, name)
         if name == "log_radius":  # brighter galaxies are larger: the slope multiplies the first band's deviation
+            loc[i] += p.log_radius_slope * (p.magnitude - _RADIUS_AT)
             root[i, 2] = p.log_radius_slope * magnitude_root[0, 0]
 
     common = p.bulge_logit_scatter**2 * np.ones((n_bands, n_bands)) + p.bulge_colour_scatter**2 * np.eye(n_bands)

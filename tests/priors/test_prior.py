@@ -40,3 +40,16 @@ def test_unknown_shape_parameter_is_refused():
 
     with pytest.raises(ValueError, match="no default prior"):
         population_prior(Odd(), "r", zero_point=[27.0], position_scatter=0.1)
+
+
+def test_the_mean_radius_is_that_of_the_mean_magnitude():
+    def typical(**changes):
+        prior = population_prior(
+            BulgeDisk(), "ri", zero_point=[27.0, 27.0], position_scatter=0.2, population=Population(**changes)
+        )
+        return dict(zip(prior.names, np.asarray(prior.physical(jnp.zeros(prior.size))), strict=True))
+
+    default = Population()
+    np.testing.assert_allclose(typical()["log_radius"], default.log_radius, rtol=1e-5)
+    brighter = default.log_radius + default.log_radius_slope * (20.0 - 24.0)
+    np.testing.assert_allclose(typical(magnitude=20.0)["log_radius"], brighter, rtol=1e-5)
