@@ -48,7 +48,7 @@ class Item(eqx.Module):
     def blend(self) -> Blend:
         """With the transfer functions, which are larger than the PSFs and made on the device."""
         exposures = tuple(
-            Exposure(image, root_weight, _per_band(psf.transfer(frame), image.shape[0]), frame)
+            Exposure.through(psf, image, root_weight, frame)
             for image, root_weight, psf, frame in zip(
                 self.images, self.root_weights, self.psfs, self.frames, strict=True
             )
@@ -181,10 +181,6 @@ def _slots_of_psf(psf, n, slots):
     image = np.pad(psf.image, ((0, slots - n), (0, 0), (0, 0), (0, 0)), mode="edge")
     centre = np.pad(psf.centre, ((0, slots - n), (0, 0), (0, 0)), mode="edge")
     return ImagePSF(image, oversampling=psf.oversampling, includes_pixel=psf.includes_pixel, centre=centre)
-
-
-def _per_band(transfer, n_bands):
-    return jnp.broadcast_to(transfer, (*transfer.shape[:-3], n_bands, *transfer.shape[-2:]))
 
 
 def _n_bands(observations):

@@ -8,6 +8,7 @@ from jaxtyping import Array, Complex, Float
 
 from jaxblend.forward.frame import Frame
 from jaxblend.forward.observation import Observation
+from jaxblend.forward.psf import AbstractPSF
 from jaxblend.forward.render import render
 from jaxblend.forward.scene import Sources
 
@@ -25,14 +26,15 @@ class Exposure(eqx.Module):
     @classmethod
     def of(cls, observation: Observation) -> Exposure:
         """Image, square root of the weight and transfer function of an observation."""
-        transfer = observation.psf.transfer(observation.frame)
-        bands = (*transfer.shape[:-3], observation.n_bands, *transfer.shape[-2:])  # one PSF may serve every band
-        return cls(
-            jnp.asarray(observation.image, dtype=float),
-            jnp.sqrt(jnp.asarray(observation.weight, dtype=float)),
-            jnp.broadcast_to(transfer, bands),
-            observation.frame,
-        )
+        image, weight = (jnp.asarray(a, dtype=float) for a in (observation.image, observation.weight))
+        return cls.through(observation.psf, image, jnp.sqrt(weight), observation.frame)
+
+    @classmethod
+    def through(cls, psf: AbstractPSF, image, root_weight, frame: Frame) -> Exposure:
+        """Arrays of an image seen through a PSF; one PSF may serve every band."""
+        transfer = psf.transfer(frame)
+        bands = (*transfer.shape[:-3], image.shape[0], *transfer.shape[-2:])
+        return cls(image, root_weight, jnp.broadcast_to(transfer, bands), frame)
 
 
 def weighted_residual(sources: Sources, exposure: Exposure) -> Float[Array, "C H W"]:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jaxblend.forward.observation import Observation
-from jaxblend.frames.source import Fitted, FrameSource, total_model
+from jaxblend.frames.source import Fitted, FrameSource, elliptical_radius, total_model
 from jaxblend.frames.stamps import overlap, stamp_around
 
 __all__ = ["FitBatch", "Group", "fit_groups", "members_of", "pixel_noise", "updated"]
@@ -137,15 +137,13 @@ def _owners(sources: Sequence[FrameSource], shape: tuple[int, int]) -> Int[np.nd
         return owner
     nearest = np.full(shape, 1.3)
     for i, source in enumerate(sources):
-        a, b, theta = source.footprint
+        a = source.footprint[0]
         rows, columns = (
             slice(max(int(c - 1.3 * a), 0), max(int(c + 1.3 * a) + 2, 0))
             for c in (source.position[1], source.position[0])
         )
         y, x = np.ogrid[rows.start : min(rows.stop, shape[0]), columns.start : min(columns.stop, shape[1])]
-        x, y = x - source.position[0], y - source.position[1]
-        along, across = x * np.cos(theta) + y * np.sin(theta), y * np.cos(theta) - x * np.sin(theta)
-        radius = np.hypot(along / a, across / b)
+        radius = elliptical_radius(x - source.position[0], y - source.position[1], source.footprint)
         wins = radius < nearest[rows, columns]
         nearest[rows, columns] = np.where(wins, radius, nearest[rows, columns])
         owner[rows, columns] = np.where(wins, i, owner[rows, columns])

@@ -81,19 +81,17 @@ def sources_from_table(table: Table, fwhm: float, detected: Table | None = None)
         return [_new(*source, fwhm) for source in zip(positions, _outlines(table), strict=True)]
     if detected is None or not len(detected):
         return sources_at(positions, fwhm)
-    radius = elliptical_radius(positions, _positions(detected), _outlines(detected))
+    x, y = np.moveaxis(positions[:, None] - _positions(detected), -1, 0)
+    radius = elliptical_radius(x, y, _outlines(detected).T)
     nearest = np.argmin(radius, axis=1)
     inside = radius[np.arange(len(positions)), nearest] < _INSIDE
     outlines = np.where(inside[:, None], _outlines(detected)[nearest], [0.5 * fwhm, 0.5 * fwhm, 0.0])
     return [_new(*source, fwhm) for source in zip(positions, outlines, strict=True)]
 
 
-def elliptical_radius(
-    positions: Float[np.ndarray, "n 2"], centres: Float[np.ndarray, "m 2"], outlines: Float[np.ndarray, "m 3"]
-) -> Float[np.ndarray, "n m"]:
-    """Distance of positions from centres in units of their outlines (a, b, theta)."""
-    x, y = np.moveaxis(positions[:, None] - centres, -1, 0)
-    a, b, theta = outlines.T
+def elliptical_radius(x: Float[np.ndarray, "#n #m"], y: Float[np.ndarray, "#n #m"], outline) -> np.ndarray:
+    """Distance (n, m) of offsets from a centre in units of its outline (a, b, theta)."""
+    a, b, theta = outline
     along, across = x * np.cos(theta) + y * np.sin(theta), y * np.cos(theta) - x * np.sin(theta)
     return np.hypot(along / a, across / b)
 

@@ -7,6 +7,8 @@ Jacobian.
 
 from __future__ import annotations
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -79,7 +81,8 @@ def maximum_a_posteriori(blend: Blend, starts: Float[Array, "S K D"] | None = No
     if starts is None:
         starts = dispersed_starts(blend, modes, fluxes)
     two, rival = _two_modes(_valued(_search(starts, blend, modes), blend))
-    ended = jax.lax.map(lambda u: _follow(u, rival, blend, modes), two)
+    wanted = jnp.stack([jnp.asarray(True), rival])
+    ended = jax.lax.map(lambda x: _follow(x[0], x[1], rival, blend, modes), (two, wanted))
     bottom = each(lambda p: p.value - 0.5 * jnp.vdot(p.gradient, _solve(p.hessian, p.gradient)), ended.point)
     first = jnp.argmin(_finite(bottom))
     best, other = (jax.tree.map(lambda x, i=i: x[i], ended) for i in (first, 1 - first))
@@ -145,15 +148,20 @@ def _two_modes(points: _Point) -> tuple[Float[Array, "2 K D"], Bool[Array, ""]]:
     return points.u[jnp.stack([first, second])], jnp.isfinite(rival[second])
 
 
-def _follow(u: Float[Array, "K D"], wanted, blend: Blend, modes: tuple[LowModes, ...]) -> _State:
-    """Converge in the low wavenumbers; if there are two modes to tell apart, also with the gradient in pixels."""
-    u = _descend_low(u, blend, modes, _SEARCH_STEPS).u
+def _follow(u: Float[Array, "K D"], wanted, rival, blend: Blend, modes: tuple[LowModes, ...]) -> _State:
+    """Converge in the low wavenumbers, if wanted; if there are two modes to tell apart, also with pixels' gradient."""
+    u = _descend_low(u, blend, modes, jnp.where(wanted, _SEARCH_STEPS, 0)).u
 
     def evaluate(u):
-        value, gradient = jax.value_and_grad(objective)(u, blend)
-        return _Point(u, value, gradient.reshape(-1), low_normal_equations(u, blend, modes)[0])
+        return _in_pixels(u, blend, low_normal_equations(u, blend, modes)[0])
 
-    return _descend(evaluate, _Point.unknown(u), jnp.where(wanted, _FOLLOW_STEPS, 0))
+    return _descend(evaluate, _Point.unknown(u), jnp.where(rival, _FOLLOW_STEPS, 0))
+
+
+def _in_pixels(u: Float[Array, "K D"], blend: Blend, hessian: Float[Array, "KD KD"]) -> _Point:
+    """Value and gradient of the objective itself, with a curvature from elsewhere."""
+    value, gradient = jax.value_and_grad(objective)(u, blend)
+    return _Point(u, value, gradient.reshape(-1), hessian)
 
 
 def _polish(u: Float[Array, "K D"], blend: Blend) -> tuple[_Point, Int[Array, ""]]:
@@ -164,11 +172,8 @@ def _polish(u: Float[Array, "K D"], blend: Blend) -> tuple[_Point, Int[Array, ""
         start, steps = state.point.u, state.steps
         hessian, gradient, value = exact_normal_equations(start, blend)
 
-        def evaluate(u):
-            value, gradient = jax.value_and_grad(objective)(u, blend)
-            return _Point(u, value, gradient.reshape(-1), hessian)
-
         exact = _Point(start, value, gradient, hessian)
+        evaluate = functools.partial(_in_pixels, blend=blend, hessian=hessian)
         state = _descend(evaluate, exact, _STEPS_PER_JACOBIAN, damping=state.damping)
         moved = (state.point.u - start).reshape(-1)
         near = 0.5 * moved @ hessian @ moved < _FRESH

@@ -27,11 +27,11 @@ def modes_and_fluxes(blend: Blend) -> tuple[tuple[LowModes, ...], Float[Array, "
     unit, total = _unit_sources(jnp.zeros((blend.seeds.shape[0], blend.prior.size)), blend)
     modes, fluxes = [], []
     for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True):
-        each = images(in_bands(unit, bands), exposure.frame, exposure.transfer)
-        flat = (each * exposure.root_weight).reshape(*each.shape[:2], -1)
+        drawn = images(in_bands(unit, bands), exposure.frame, exposure.transfer)
+        flat = (drawn * exposure.root_weight).reshape(*drawn.shape[:2], -1)
         data = (exposure.image * exposure.root_weight).reshape(exposure.image.shape[0], -1)
         flux = _nonnegative(flat, data, total[:, bands])
-        modes.append(low_modes(exposure, jnp.einsum("kc,kchw->chw", flux, each)))
+        modes.append(low_modes(exposure, jnp.einsum("kc,kchw->chw", flux, drawn)))
         fluxes.append(flux)
     return tuple(modes), jnp.concatenate(fluxes, axis=1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,9 +170,12 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}: check the path.")
     try:
+        # NumPy takes any other file for a pickle, and advises to load it unsafely.
+        if not zipfile.is_zipfile(path):
+            raise ValueError("it is not a zip file")
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path} could not be read as a NumPy archive ({error}): expected an .npz with {LAYOUT}."
         ) from error
