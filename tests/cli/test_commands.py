@@ -204,7 +204,10 @@ def test_wrong_input_is_one_message_and_status_2(capsys, arguments, expected):
 
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
-    [("b.npz", "", "b.npz: No data left in file"), ("c.csv", "x,y\none,2\n", "c.csv: could not convert")],
+    [
+        ("b.npz", "", "b.npz could not be read as a NumPy archive (it is not a zip file)"),
+        ("c.csv", "x,y\none,2\n", "c.csv: could not convert"),
+    ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path, capsys, fake_fitting, cube, name, text, expected):
     (tmp_path / name).write_text(text)
