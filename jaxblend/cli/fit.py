@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 
 from jaxblend.cli.console import described, doing, say_files
-from jaxblend.cli.inputs import ImageOptions, naming, read_images
+from jaxblend.cli.inputs import ImageOptions, read_given_positions, read_images
 from jaxblend.cli.truth import summarise
 
 if TYPE_CHECKING:
@@ -79,10 +79,7 @@ class Fit:
 def find_positions(stored: StoredBlend, path: Path | None) -> tuple[np.ndarray, str]:
     """Take positions from a table, else from the file, else from a detection; say which."""
     if path is not None:
-        from jaxblend.io.tables import read_positions
-
-        with naming(path):
-            return read_positions(path, wcs=stored.observation.wcs), f"of {path.name}"
+        return read_given_positions(path, stored.observation), f"of {path.name}"
     if stored.positions is not None:
         return stored.positions, "of the file"
     return _detect(stored), "detected"

@@ -13,6 +13,9 @@ from zipfile import BadZipFile
 import tyro
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from jaxblend.forward.observation import Observation
     from jaxblend.forward.psf import AbstractPSF
     from jaxblend.io.npz import StoredBlend
 
@@ -80,6 +83,17 @@ def read_images(paths: tuple[str, ...], options: ImageOptions) -> StoredBlend:
         raise ValueError(f"Got --{given} with {paths[0]}: an .npz holds it itself, leave the option out.")
     with naming(paths[0]):
         return _read_npz(Path(paths[0]), options)
+
+
+def read_given_positions(path: Path, observation: Observation) -> np.ndarray:
+    """Read the positions (n, 2) of a table in pixels of the image; an error names the table."""
+    from jaxblend.io.tables import read_positions
+
+    with naming(path):
+        positions = read_positions(path, wcs=observation.wcs)
+        if not len(positions):
+            raise ValueError("there are no sources in it: give at least one.")
+        return positions
 
 
 @contextmanager

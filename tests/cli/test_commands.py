@@ -1,58 +1,20 @@
-import importlib
 import io
 import json
 import os
 import subprocess
 import sys
 import time
-from types import ModuleType
 
 import astropy.units as u
 import numpy as np
 import pytest
-from astropy.io import fits
 from astropy.table import QTable
-from fake_fit import fake_fit, fake_scene
 from rich.console import Console
 
 from jaxblend.cli.main import main
 from jaxblend.cli.truth import summarise
 from jaxblend.io.npz import read_npz
 from jaxblend.io.tables import read_table
-
-
-def one_fit(observation, positions, *, stars=None):
-    """The last source is compact, and has more evidence as a star."""
-    fit = fake_fit(observation, positions)
-    fit.stars = np.zeros(len(positions), bool) if stars is None else stars
-    fit.log_evidence = 12.5 * fit.stars.sum()
-    fit.catalog["kind"] = np.where(fit.stars, "star", "galaxy")
-    return fit
-
-
-@pytest.fixture
-def fake_fitting(monkeypatch):
-    """What the commands call, without the wait."""
-    fitting, frames, detecting, flags = (ModuleType(name) for name in ("fitting", "frames", "detect", "flags"))
-    fitting.fit = one_fit
-    frames.deblend = lambda observation: fake_scene(observation, [[8.0, 9.0], [20.0, 14.0]], half=3)
-    detecting.detect = lambda observation: np.array([(8.0, 9.0)], dtype=[("x", float), ("y", float)])
-    flags.decode_flags = lambda bits: []
-    importlib.import_module("jaxblend.frames.stars")  # the real one, before its package is replaced
-    monkeypatch.setitem(sys.modules, "jaxblend.fitting", fitting)
-    monkeypatch.setitem(sys.modules, "jaxblend.frames", frames)
-    monkeypatch.setitem(sys.modules, "jaxblend.detection", detecting)
-    monkeypatch.setitem(sys.modules, "jaxblend.infer.flags", flags)
-
-
-@pytest.fixture
-def cube(tmp_path):
-    header = fits.Header({"BANDS": "gri", "PIXSCALE": 0.2})
-    noise = np.random.default_rng(0).normal(size=(3, 24, 32)).astype(np.float32)
-    weight = fits.ImageHDU(np.ones_like(noise), name="WEIGHT")
-    image = fits.ImageHDU(noise, header, name="IMAGE")
-    fits.HDUList([fits.PrimaryHDU(), image, weight]).writeto(tmp_path / "cube.fits")
-    return str(tmp_path / "cube.fits")
 
 
 def run(capsys, *arguments):
@@ -155,17 +117,6 @@ def test_positions_from_a_table_or_detected(tmp_path, capsys, fake_fitting, cube
     np.testing.assert_allclose(read_table(tmp_path / "o/catalog.ecsv")["x"].value, [4.0, 20.0])
     assert run(capsys, "fit", cube, *common)[0] == 0
     assert len(read_table(tmp_path / "o/catalog.ecsv")) == 1
-
-
-def test_deblend_a_frame(tmp_path, capsys, fake_fitting, cube):
-    out = tmp_path / "o"
-    status, printed = run(capsys, "deblend", cube, "--psf-fwhm", 0.7, "--zero-point", 27, "--bands", "gr", "--out", out)
-    assert status == 0
-    assert "2 sources" in printed.out
-    catalog = read_table(out / "catalog.parquet")
-    assert {"mag_g", "mag_r"} <= set(catalog.colnames)
-    assert "mag_i" not in catalog.colnames
-    assert (out / "frame.png").exists()
 
 
 def test_the_demo_compares_with_the_truth(tmp_path, capsys, fake_fitting):
