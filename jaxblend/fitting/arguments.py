@@ -30,13 +30,6 @@ def check_kinds(observations, model, prior, population, position_scatter):
     for i, observation in enumerate(observations):
         if not isinstance(observation, Observation):
             raise ValueError(f"observation {i} must be an Observation, got {type(observation).__name__}")
-    bands = [band for observation in observations for band in observation.bands]
-    twice = sorted({band for band in bands if bands.count(band) > 1})
-    if twice:
-        raise ValueError(
-            f"band {', '.join(map(repr, twice))} is in more than one observation, and each has a flux of its own: "
-            "name them apart with bands=, such as r_2025 and r_2026"
-        )
     for name, value, kind, words in wanted:
         if isinstance(value, type):
             raise ValueError(f"{name} is the class {value.__name__}: give an instance, {value.__name__}(...)")

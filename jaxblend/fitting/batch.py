@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from jaxblend.errors import JaxblendWarning
+from jaxblend.fitting.bands import Bands
 from jaxblend.fitting.failed import failed_fit
 from jaxblend.fitting.prepare import prepare
 from jaxblend.fitting.result import Fit
@@ -123,7 +124,7 @@ def _run(entries, reference, batch_size, keep) -> list[tuple[int, Fit]]:
 
 def reference_band(observations: tuple[Observation, ...]) -> int:
     """Index of the band named r, else i, else the middle one, over all observations."""
-    names = [filter_name(b) for o in observations for b in o.bands]
+    names = [filter_name(b) for b in Bands.among(observations).names]
     return next((names.index(b) for b in ("r", "i", "vis") if b in names), len(names) // 2)
 
 

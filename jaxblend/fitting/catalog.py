@@ -26,7 +26,7 @@ def catalog(fit: Fit) -> QTable:
     table = QTable(meta=_meta(fit))
     table["id"] = np.arange(fit.n)
     _add_positions(table, fit, u)
-    zero_points = _zero_points(fit)
+    zero_points = fit.context["zero_points"]
     for c, band in enumerate(fit.bands):
         log_flux, sigma = values[:, 2 + c].astype(float), errors[:, 2 + c]
         table[f"flux_{band}"], table[f"flux_{band}_err"] = np.exp(log_flux), np.exp(log_flux) * sigma
@@ -55,13 +55,6 @@ def _add_positions(table, fit, u):
     if fit.context["wcs"][0] is not None:
         ra, dec = fit.context["wcs"][0].pixel_to_world_values(x, y)
         table["ra"], table["dec"] = np.asarray(ra) * u.deg, np.asarray(dec) * u.deg
-
-
-def _zero_points(fit):
-    per_observation = []
-    for frame_bands, zero_point in zip(fit.context["n_bands"], fit.context["zero_point"], strict=True):
-        per_observation.append(np.full(frame_bands, np.nan) if zero_point is None else zero_point)
-    return np.concatenate(per_observation)
 
 
 def _meta(fit):

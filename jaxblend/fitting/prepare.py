@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from jaxblend.fitting.arguments import check_depth, check_kinds, check_within, checked_stars, median_weight
+from jaxblend.fitting.bands import Bands
 from jaxblend.forward import checks
 from jaxblend.forward.folding import choose_oversampling
 from jaxblend.forward.frame import Frame
@@ -44,16 +45,18 @@ class Item(eqx.Module):
     is_star: Bool[Any, " K"]
     prior: Prior
     model: AbstractGalaxy
+    scales: tuple[Float[Any, " C"], ...]
+    bands: tuple[tuple[int, ...], ...] = eqx.field(static=True)
 
     def blend(self) -> Blend:
         """With the transfer functions, which are larger than the PSFs and made on the device."""
         exposures = tuple(
-            Exposure.through(psf, image, root_weight, frame)
-            for image, root_weight, psf, frame in zip(
-                self.images, self.root_weights, self.psfs, self.frames, strict=True
+            Exposure.through(psf, image, root_weight, frame, scale)
+            for image, root_weight, psf, frame, scale in zip(
+                self.images, self.root_weights, self.psfs, self.frames, self.scales, strict=True
             )
         )
-        return Blend(exposures, self.seeds, self.present, self.is_star, self.prior, self.model)
+        return Blend(exposures, self.seeds, self.present, self.is_star, self.prior, self.model, self.bands)
 
 
 def seeds_on_sky(observations: Sequence[Observation], positions: np.ndarray):
@@ -63,7 +66,7 @@ def seeds_on_sky(observations: Sequence[Observation], positions: np.ndarray):
     middle of each image.
     """
     if len(observations) == 1:
-        frame = observations[0].frame
+        frame = observations[0].frame.about_centre()
         return frame.pixel_to_sky(positions), [frame]
     if all(o.wcs is not None for o in observations):
         turn = (positions[:, 0] - positions[0, 0] + 180) % 360 - 180  # right ascension may pass through 0
@@ -95,15 +98,15 @@ def prepare(
 ) -> Item:
     """Check the arguments and pad a blend to the next ladder of stamp sizes and source slots."""
     check_kinds(observations, model, prior, population, position_scatter)
+    bands = Bands.among(observations)
     array = checks.positions(positions)
     seeds, frames = seeds_on_sky(observations, array)
     is_star = checked_stars(stars, len(array))
     if prior is None:
         prior = default_prior(observations, model, population=population, position_scatter=position_scatter)
-    elif prior.size != 2 + _n_bands(observations) * model.n_components + len(model.shape_names):
+    elif prior.size != (size := 2 + len(bands.names) * model.n_components + len(model.shape_names)):
         raise ValueError(
-            f"prior has {prior.size} parameters a source; this model in {_n_bands(observations)} bands needs "
-            f"{2 + _n_bands(observations) * model.n_components + len(model.shape_names)}"
+            f"prior has {prior.size} parameters a source; this model in {len(bands.names)} bands needs {size}"
         )
     slots = _ladder(len(array))
     padding = (0, slots - len(array))
@@ -120,6 +123,8 @@ def prepare(
         is_star=np.pad(is_star, padding),
         prior=prior,
         model=model,
+        scales=bands.scales,
+        bands=bands.of,
     )
     dtype = jnp.asarray(0.0, dtype=float).dtype
     return jax.tree.map(lambda x: np.asarray(x, dtype) if _is_real(x) else x, item)
@@ -136,11 +141,11 @@ def default_prior(
     if population is None:
         check_depth(observations)
     scatter = position_scatter or max(float(o.frame.pixel_scale) for o in observations)
-    bands = tuple(b for o in observations for b in o.bands)
-    zero_points = tuple(np.concatenate([_zero_point(o) for o in observations]).tolist())
+    bands = Bands.among(observations)
+    zero_points = tuple(bands.first_of([_zero_point(o) for o in observations]).tolist())
     # Only a model without arrays of its own can be a key of the cache.
     make = _cached_prior.__wrapped__ if jax.tree.leaves(model) else _cached_prior
-    return make(model, bands, zero_points, float(scatter), population)
+    return make(model, bands.names, zero_points, float(scatter), population)
 
 
 @functools.lru_cache(maxsize=64)
@@ -181,10 +186,6 @@ def _slots_of_psf(psf, n, slots):
     image = np.pad(psf.image, ((0, slots - n), (0, 0), (0, 0), (0, 0)), mode="edge")
     centre = np.pad(psf.centre, ((0, slots - n), (0, 0), (0, 0)), mode="edge")
     return ImagePSF(image, oversampling=psf.oversampling, includes_pixel=psf.includes_pixel, centre=centre)
-
-
-def _n_bands(observations):
-    return sum(o.n_bands for o in observations)
 
 
 def _zero_point(observation):

@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from jaxblend.fitting.bands import Bands
 from jaxblend.fitting.prepare import Item
 from jaxblend.forward.observation import Observation
 from jaxblend.forward.render import images as render_images
@@ -36,7 +37,7 @@ class Fit:
     observations : tuple of Observation
         What was fitted; empty after ``fit_batch(..., keep_observations=False)``.
     bands : tuple of str
-        Of all observations.
+        Of all observations, each once; fluxes are in the unit of the first exposure of each.
     quantities : ndarray
         (n, Q): see ``quantity_names``; their covariance is ``covariance``.
     outcome : Outcome
@@ -60,7 +61,7 @@ class Fit:
     @classmethod
     def of(cls, observations, item: Item, result: MapResult, summary: Summary, *, reference, keep) -> Fit:
         """From padded results."""
-        n = int(np.sum(item.present))
+        n, bands = int(np.sum(item.present)), Bands.among(observations)
         shapes = {
             "shape": [o.shape for o in observations],
             "frames": [_narrow(o, f) for o, f in zip(observations, item.frames, strict=True)],
@@ -68,12 +69,10 @@ class Fit:
         context = {
             **shapes,
             "wcs": [o.wcs for o in observations],
-            "n_bands": [o.n_bands for o in observations],
-            "zero_point": [o.zero_point for o in observations],
+            "zero_points": bands.zero_points,
             "survey": [o.survey for o in observations],
             "model": type(item.model).__name__,
         }
-        bands = tuple(b for o in observations for b in o.bands)
         stars = np.asarray(item.is_star)[:n]
         return cls(
             tuple(observations) if keep else (),
@@ -81,7 +80,7 @@ class Fit:
             result,
             summary,
             n,
-            bands,
+            bands.names,
             reference,
             stars,
             context,
@@ -139,7 +138,7 @@ class Fit:
 
     @property
     def chi2(self) -> np.ndarray:
-        """(C,) chi2 per usable pixel."""
+        """(C,) chi2 per usable pixel, over all exposures of a band."""
         return np.asarray(self.summary.chi2) / np.maximum(np.asarray(self.summary.pixels), 1)
 
     @cached_property
@@ -226,5 +225,5 @@ def _narrow(observation, frame):
 @eqx.filter_jit
 def _draw(item: Item, u, observation: int):
     blend = item.blend()
-    exposure, bands = blend.exposures[observation], blend.band_slices()[observation]
+    exposure, bands = blend.with_bands()[observation]
     return render_images(in_bands(blend.sources(u), bands), exposure.frame, exposure.transfer)

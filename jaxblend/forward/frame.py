@@ -92,10 +92,17 @@ class Frame(eqx.Module):
 
     def with_oversampling(self, oversampling: int) -> Frame:
         """The same frame with another reach of its Fourier grid."""
+        return self._with("oversampling", int(oversampling))
+
+    def about_centre(self) -> Frame:
+        """The same frame with sky (0, 0) at its centre: coordinates in float32 are then exact for a cutout, too."""
+        return self._with("origin", self.centre)
+
+    def _with(self, name, value) -> Frame:
         copy = object.__new__(Frame)
         for field in dataclasses.fields(self):
             object.__setattr__(copy, field.name, getattr(self, field.name))
-        object.__setattr__(copy, "oversampling", int(oversampling))
+        object.__setattr__(copy, name, value)
         return copy
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
@@ -30,11 +32,15 @@ class Exposure(eqx.Module):
         return cls.through(observation.psf, image, jnp.sqrt(weight), observation.frame)
 
     @classmethod
-    def through(cls, psf: AbstractPSF, image, root_weight, frame: Frame) -> Exposure:
-        """Arrays of an image seen through a PSF; one PSF may serve every band."""
+    def through(cls, psf: AbstractPSF, image, root_weight, frame: Frame, scale: Any = 1.0) -> Exposure:
+        """Arrays of an image seen through a PSF; one PSF may serve every band.
+
+        ``scale`` is what one unit of flux is in units of the image, one number or (C,).
+        """
         transfer = psf.transfer(frame)
         bands = (*transfer.shape[:-3], image.shape[0], *transfer.shape[-2:])
-        return cls(image, root_weight, jnp.broadcast_to(transfer, bands), frame)
+        scale = jnp.asarray(scale, image.dtype)[..., None, None]
+        return cls(image, root_weight, jnp.broadcast_to(transfer * scale, bands), frame)
 
 
 def weighted_residual(sources: Sources, exposure: Exposure) -> Float[Array, "C H W"]:

@@ -90,7 +90,7 @@ def exact_normal_equations(u: Float[Array, "K D"], blend: Blend):
     """J^T J (K D, K D), gradient (K D,) and value of the objective, from the whole Jacobian, one band at a time."""
     chain, sources = chain_rule(u, blend), blend.sources(u)
     hessian, gradient, value = jnp.eye(u.size, dtype=u.dtype), u.reshape(-1), 0.5 * jnp.sum(u**2)
-    for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True):
+    for exposure, bands in blend.with_bands():
         grid, frame = Grid.of(exposure.frame), exposure.frame
         spectrum = grid.sky_x.shape
 

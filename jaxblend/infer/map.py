@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxblend.infer.columns import exact_normal_equations
 from jaxblend.infer.each import each
+from jaxblend.infer.levenberg import CONVERGED, DAMPING, STUCK, Point, State, descend, negligible, solve
 from jaxblend.infer.low_modes import LowModes, low_normal_equations
 from jaxblend.infer.posterior import Blend, objective
 from jaxblend.infer.starts import dispersed_starts, modes_and_fluxes
@@ -27,19 +28,14 @@ _SEARCH_STEPS = 40
 _FOLLOW_STEPS = 25
 _STAGES = 4
 _SEARCHED = 2.0  # as _CONVERGED, while searching
-_DAMPING = 0.1
-_STUCK = 1e8  # damping beyond which there is no way down
 _SOFT = 300.0  # S/N to which the noise of the first search is raised: misfit of a bright galaxy moves no faint one
 _JACOBIANS = 40
 _STEPS_PER_JACOBIAN = 4
-_CONVERGED = 1e-2  # predicted decrease of the objective (half a chi2), or ...
-_RELATIVE = 1e-6  # ... of the objective itself, where float32 tells no more
 _FRESH = 0.5  # as much decrease may lie between a Jacobian and the point that it is reported for
 _RIVAL = 15.0  # of the objective above the best: further off, a mode is not followed
 _SECOND_MODE = 3.0  # of the objective above the best: the odds of the modes are then above 1 in 20
 _EVEN = 0.5  # of the largest weight of a band
 _APART = 3.0  # standard deviations between modes
-_LONGEST = 2.0  # step in any u
 
 
 class MapResult(eqx.Module):
@@ -54,27 +50,6 @@ class MapResult(eqx.Module):
     second_objective: Float[Array, ""]
 
 
-class _Point(eqx.Module):
-    """A point, the objective's value and gradient there, and a curvature that need not be exact."""
-
-    u: Float[Array, "K D"]
-    value: Float[Array, ""]
-    gradient: Float[Array, " KD"]
-    hessian: Float[Array, "KD KD"]
-
-    @classmethod
-    def unknown(cls, u: Float[Array, "K D"]) -> _Point:
-        """Where nothing is known yet: no step leads anywhere, and every value is better."""
-        return cls(u, jnp.asarray(jnp.inf, u.dtype), jnp.zeros_like(u).reshape(-1), jnp.eye(u.size, dtype=u.dtype))
-
-
-class _State(eqx.Module):
-    point: _Point
-    damping: Float[Array, ""]
-    promised: Float[Array, ""]
-    steps: Int[Array, ""]
-
-
 def maximum_a_posteriori(blend: Blend, starts: Float[Array, "S K D"] | None = None) -> MapResult:
     """Search from every start, follow the two best modes, polish the better one with the exact Jacobian."""
     modes, fluxes = modes_and_fluxes(blend)
@@ -83,11 +58,11 @@ def maximum_a_posteriori(blend: Blend, starts: Float[Array, "S K D"] | None = No
     two, rival = _two_modes(_valued(_search(starts, blend, modes), blend))
     wanted = jnp.stack([jnp.asarray(True), rival])
     ended = jax.lax.map(lambda x: _follow(x[0], x[1], rival, blend, modes), (two, wanted))
-    bottom = each(lambda p: p.value - 0.5 * jnp.vdot(p.gradient, _solve(p.hessian, p.gradient)), ended.point)
+    bottom = each(lambda p: p.value - 0.5 * jnp.vdot(p.gradient, solve(p.hessian, p.gradient)), ended.point)
     first = jnp.argmin(_finite(bottom))
     best, other = (jax.tree.map(lambda x, i=i: x[i], ended) for i in (first, 1 - first))
     final, steps = _polish(best.point.u, blend)
-    decrement = 0.5 * jnp.vdot(final.gradient, _solve(final.hessian, final.gradient))
+    decrement = 0.5 * jnp.vdot(final.gradient, solve(final.hessian, final.gradient))
     gap = jnp.where(rival, bottom[1 - first] - bottom[first], jnp.inf)  # inf - inf without a rival
     apart = _distance(final.u - other.point.u, final.hessian) > _APART
     return MapResult(
@@ -101,7 +76,7 @@ def maximum_a_posteriori(blend: Blend, starts: Float[Array, "S K D"] | None = No
     )
 
 
-def _search(starts: Float[Array, "S K D"], blend: Blend, modes: tuple[LowModes, ...]) -> _Point:
+def _search(starts: Float[Array, "S K D"], blend: Blend, modes: tuple[LowModes, ...]) -> Point:
     """Every start's minimum in the low wavenumbers, first with the noise of a bright blend raised."""
     power = sum(jnp.sum(jnp.abs(mode.data) ** 2) for mode in modes)
     raised = jnp.maximum(1.0, power / _SOFT**2)
@@ -119,15 +94,15 @@ def _search(starts: Float[Array, "S K D"], blend: Blend, modes: tuple[LowModes, 
     return each(both, starts)
 
 
-def _descend_low(u, blend, modes, most, temperature=1.0, tolerance=_CONVERGED) -> _Point:
+def _descend_low(u, blend, modes, most, temperature=1.0, enough=CONVERGED) -> Point:
     def evaluate(u):
         hessian, gradient, value = low_normal_equations(u, blend, modes, temperature)
-        return _Point(u, value, gradient, hessian)
+        return Point(u, value, gradient, hessian)
 
-    return _descend(evaluate, _Point.unknown(u), most, tolerance).point
+    return descend(evaluate, Point.unknown(u), most, enough).point
 
 
-def _valued(points: _Point, blend: Blend) -> _Point:
+def _valued(points: Point, blend: Blend) -> Point:
     """Points whose values may be compared: low wavenumbers know nothing of masks and uneven weights, pixels do."""
     uneven = jnp.asarray(False)
     for exposure in blend.exposures:
@@ -137,7 +112,7 @@ def _valued(points: _Point, blend: Blend) -> _Point:
     return eqx.tree_at(lambda p: p.value, points, values)
 
 
-def _two_modes(points: _Point) -> tuple[Float[Array, "2 K D"], Bool[Array, ""]]:
+def _two_modes(points: Point) -> tuple[Float[Array, "2 K D"], Bool[Array, ""]]:
     """The best point and the best one that is another mode and within reach; whether there is one."""
     value = _finite(points.value)
     first = jnp.argmin(value)
@@ -148,23 +123,23 @@ def _two_modes(points: _Point) -> tuple[Float[Array, "2 K D"], Bool[Array, ""]]:
     return points.u[jnp.stack([first, second])], jnp.isfinite(rival[second])
 
 
-def _follow(u: Float[Array, "K D"], wanted, rival, blend: Blend, modes: tuple[LowModes, ...]) -> _State:
+def _follow(u: Float[Array, "K D"], wanted, rival, blend: Blend, modes: tuple[LowModes, ...]) -> State:
     """Converge in the low wavenumbers, if wanted; if there are two modes to tell apart, also with pixels' gradient."""
     u = _descend_low(u, blend, modes, jnp.where(wanted, _SEARCH_STEPS, 0)).u
 
     def evaluate(u):
         return _in_pixels(u, blend, low_normal_equations(u, blend, modes)[0])
 
-    return _descend(evaluate, _Point.unknown(u), jnp.where(rival, _FOLLOW_STEPS, 0))
+    return descend(evaluate, Point.unknown(u), jnp.where(rival, _FOLLOW_STEPS, 0))
 
 
-def _in_pixels(u: Float[Array, "K D"], blend: Blend, hessian: Float[Array, "KD KD"]) -> _Point:
+def _in_pixels(u: Float[Array, "K D"], blend: Blend, hessian: Float[Array, "KD KD"]) -> Point:
     """Value and gradient of the objective itself, with a curvature from elsewhere."""
     value, gradient = jax.value_and_grad(objective)(u, blend)
-    return _Point(u, value, gradient.reshape(-1), hessian)
+    return Point(u, value, gradient.reshape(-1), hessian)
 
 
-def _polish(u: Float[Array, "K D"], blend: Blend) -> tuple[_Point, Int[Array, ""]]:
+def _polish(u: Float[Array, "K D"], blend: Blend) -> tuple[Point, Int[Array, ""]]:
     """Exact Jacobians, each kept for a few steps, until one was taken at the minimum."""
 
     def body(carry):
@@ -172,58 +147,17 @@ def _polish(u: Float[Array, "K D"], blend: Blend) -> tuple[_Point, Int[Array, ""
         start, steps = state.point.u, state.steps
         hessian, gradient, value = exact_normal_equations(start, blend)
 
-        exact = _Point(start, value, gradient, hessian)
+        exact = Point(start, value, gradient, hessian)
         evaluate = functools.partial(_in_pixels, blend=blend, hessian=hessian)
-        state = _descend(evaluate, exact, _STEPS_PER_JACOBIAN, damping=state.damping)
+        state = descend(evaluate, exact, _STEPS_PER_JACOBIAN, damping=state.damping)
         moved = (state.point.u - start).reshape(-1)
         near = 0.5 * moved @ hessian @ moved < _FRESH
-        done = (state.promised < _tolerance(state.point.value)) & near | (state.damping > _STUCK)
+        done = (state.promised < negligible(state.point.value)) & near | (state.damping > STUCK)
         return eqx.tree_at(lambda s: s.steps, state, state.steps + steps), jacobians + 1, done
 
-    begin = _State(_Point.unknown(u), jnp.asarray(_DAMPING, u.dtype), jnp.asarray(jnp.inf, u.dtype), jnp.asarray(0))
+    begin = State(Point.unknown(u), jnp.asarray(DAMPING, u.dtype), jnp.asarray(jnp.inf, u.dtype), jnp.asarray(0))
     state = jax.lax.while_loop(lambda c: ~c[2] & (c[1] < _JACOBIANS), body, (begin, jnp.asarray(0), jnp.asarray(False)))
     return state[0].point, state[0].steps
-
-
-def _descend(evaluate, begin: _Point, most, tolerance=_CONVERGED, damping=_DAMPING) -> _State:
-    """Levenberg-Marquardt steps until the promised decrease is negligible."""
-
-    def step(state):
-        here = state.point
-        # Damping in the prior's own metric: soft directions bend, and Marquardt's scaling would let them run.
-        move = _solve(here.hessian + state.damping * jnp.eye(here.gradient.size), here.gradient)
-        move = move * jnp.minimum(1.0, _LONGEST / jnp.maximum(jnp.max(jnp.abs(move)), 1e-9))
-        promised = jnp.vdot(move, here.gradient) - 0.5 * jnp.vdot(move, here.hessian @ move)
-        there = evaluate(here.u - move.reshape(here.u.shape))
-        better = there.value < here.value
-        ratio = (here.value - there.value) / jnp.maximum(promised, 1e-6)
-        change = jnp.where(ratio > 0.5, 0.2, jnp.where(ratio > 0.1, 1.0, 5.0))
-        change = jnp.where(jnp.isinf(here.value), 1.0, jnp.where(better, change, 8.0))
-        return _State(
-            point=jax.tree.map(lambda new, old: jnp.where(better, new, old), there, here),
-            damping=jnp.clip(state.damping * change, 1e-3, 10 * _STUCK),
-            promised=jnp.where(jnp.isinf(here.value), jnp.inf, promised),
-            steps=state.steps + 1,
-        )
-
-    def going(state):
-        enough = _tolerance(state.point.value, tolerance)
-        return (state.promised > enough) & (state.damping < _STUCK) & (state.steps < most)
-
-    start = jnp.asarray(jnp.inf, begin.value.dtype)
-    return jax.lax.while_loop(going, step, _State(begin, jnp.asarray(damping, start.dtype), start, jnp.asarray(0)))
-
-
-def _tolerance(value, least=_CONVERGED):
-    return jnp.maximum(least, jnp.where(jnp.isinf(value), 0.0, _RELATIVE * jnp.abs(value)))
-
-
-def _solve(matrix, vector):
-    """Cholesky with scaled columns, so that float32 carries it."""
-    scale = jax.lax.rsqrt(jnp.diagonal(matrix))
-    scaled = matrix * scale[:, None] * scale[None, :]
-    factor = jax.scipy.linalg.cho_factor(scaled + 1e-6 * jnp.eye(len(scale), dtype=scale.dtype))
-    return scale * jax.scipy.linalg.cho_solve(factor, scale * vector)
 
 
 def _distance(difference, hessian):

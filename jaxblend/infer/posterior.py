@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxblend.forward.galaxies import AbstractGalaxy
@@ -22,7 +22,8 @@ __all__ = ["Blend", "in_bands", "objective"]
 class Blend(eqx.Module):
     """K source slots seen in one or more exposures: everything that the posterior of ``u`` (K, D) depends on.
 
-    Bands are those of the exposures, one after the other. ``seeds`` are sky positions in arcsec.
+    ``bands`` are those of each exposure, as indices of the fluxes: exposures may share a band. ``seeds`` are sky
+    positions in arcsec.
     """
 
     exposures: tuple[Exposure, ...]
@@ -31,18 +32,16 @@ class Blend(eqx.Module):
     is_star: Bool[Any, " K"]
     prior: Prior
     model: AbstractGalaxy
+    bands: tuple[tuple[int, ...], ...] = eqx.field(static=True)
 
     @property
     def n_bands(self) -> int:
-        """Over all exposures."""
-        return sum(e.image.shape[0] for e in self.exposures)
+        """The different ones, over all exposures."""
+        return 1 + max(max(bands) for bands in self.bands)
 
-    def band_slices(self) -> list[slice]:
-        """The bands of each exposure."""
-        stops = [0]
-        for exposure in self.exposures:
-            stops.append(stops[-1] + exposure.image.shape[0])
-        return [slice(a, b) for a, b in itertools.pairwise(stops)]
+    def with_bands(self) -> list[tuple[Exposure, np.ndarray]]:
+        """Each exposure and which of the fluxes are those of its bands."""
+        return list(zip(self.exposures, map(np.array, self.bands), strict=True))
 
     def sources(self, u: Float[Array, "K D"]) -> Sources:
         """All sources, with the fluxes of every band."""
@@ -59,6 +58,6 @@ def objective(u: Float[Array, "K D"], blend: Blend) -> Float[Array, ""]:
     """Minus the log posterior density of ``u``, up to a constant: half the sum of squared residuals."""
     sources = blend.sources(u)
     total = 0.5 * jnp.sum(u**2)
-    for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True):
+    for exposure, bands in blend.with_bands():
         total += 0.5 * jnp.sum(weighted_residual(in_bands(sources, bands), exposure) ** 2)
     return total

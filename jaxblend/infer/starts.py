@@ -25,15 +25,14 @@ def modes_and_fluxes(blend: Blend) -> tuple[tuple[LowModes, ...], Float[Array, "
     Those sources also stand in for masked pixels, which wavenumbers cannot leave out.
     """
     unit, total = _unit_sources(jnp.zeros((blend.seeds.shape[0], blend.prior.size)), blend)
-    modes, fluxes = [], []
-    for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True):
-        drawn = images(in_bands(unit, bands), exposure.frame, exposure.transfer)
-        flat = (drawn * exposure.root_weight).reshape(*drawn.shape[:2], -1)
-        data = (exposure.image * exposure.root_weight).reshape(exposure.image.shape[0], -1)
-        flux = _nonnegative(flat, data, total[:, bands])
-        modes.append(low_modes(exposure, jnp.einsum("kc,kchw->chw", flux, drawn)))
-        fluxes.append(flux)
-    return tuple(modes), jnp.concatenate(fluxes, axis=1)
+    drawn = [images(in_bands(unit, bands), exposure.frame, exposure.transfer) for exposure, bands in blend.with_bands()]
+    weighed = []
+    for exposure, apart in zip(blend.exposures, drawn, strict=True):
+        flat = (apart * exposure.root_weight).reshape(*apart.shape[:2], -1)
+        weighed.append((flat, (exposure.image * exposure.root_weight).reshape(exposure.image.shape[0], -1)))
+    fluxes = _nonnegative(weighed, total, blend)
+    filled = [jnp.einsum("kc,kchw->chw", fluxes[:, b], d) for (_, b), d in zip(blend.with_bands(), drawn, strict=True)]
+    return tuple(map(low_modes, blend.exposures, filled)), fluxes
 
 
 def dispersed_starts(blend: Blend, modes: tuple[LowModes, ...], fluxes: Float[Array, "K C"]) -> Float[Array, "S K D"]:
@@ -50,12 +49,11 @@ def dispersed_starts(blend: Blend, modes: tuple[LowModes, ...], fluxes: Float[Ar
     def start(deviation):
         u = typical + deviation
         unit, total = _unit_sources(u, blend)
-        solved = []
-        for mode, bands in zip(modes, blend.band_slices(), strict=True):
-            templates = low_templates(in_bands(unit, bands), mode)
-            data = jnp.concatenate([mode.data.real, mode.data.imag], -1)
-            solved.append(_nonnegative(templates, data, total[:, bands]))
-        return _brightness(jnp.concatenate(solved, axis=1), blend) + deviation
+        weighed = [
+            (low_templates(in_bands(unit, bands), mode), jnp.concatenate([mode.data.real, mode.data.imag], -1))
+            for mode, (_, bands) in zip(modes, blend.with_bands(), strict=True)
+        ]
+        return _brightness(_nonnegative(weighed, total, blend), blend) + deviation
 
     return each(start, deviations)
 
@@ -80,19 +78,24 @@ def _unit_sources(u, blend):
     return Sources(sources.position, sources.shape, flux, sources.present, sources.model), total
 
 
-def _nonnegative(templates, data, typical):
-    """Fluxes (K, C) of templates (K, C, P) that fit data (C, P) best, not below their own one-sigma error.
+def _nonnegative(weighed, typical: Float[Array, "K C"], blend: Blend) -> Float[Array, "K C"]:
+    """Fluxes that fit best, not below their own one-sigma error, from templates (K, c, P) and data (c, P) per exposure.
 
     A weak ridge towards a typical flux lets a source without usable pixels keep it.
     """
+    n_sources, n_bands = typical.shape
+    grams, products = jnp.zeros((n_bands, n_sources, n_sources)), jnp.zeros((n_bands, n_sources))
+    for (templates, data), bands in zip(weighed, map(np.array, blend.bands), strict=True):
+        by_band = jnp.moveaxis(templates, 1, 0)
+        grams = grams.at[bands].add(by_band @ jnp.moveaxis(by_band, 1, 2))
+        products = products.at[bands].add((by_band @ data[..., None])[..., 0])
 
     def one_band(band):
-        templates, data, typical = band
-        gram = templates @ templates.T
+        gram, product, typical = band
         scale = jnp.diagonal(gram)
         ridge = 1e-3 * scale + 1e-2 / typical**2
         factor = jax.scipy.linalg.cho_factor(gram + jnp.diag(ridge))
-        flux = jax.scipy.linalg.cho_solve(factor, templates @ data + 1e-2 / typical)
+        flux = jax.scipy.linalg.cho_solve(factor, product + 1e-2 / typical)
         return jnp.maximum(flux, jnp.minimum(jax.lax.rsqrt(scale + 1e-20), typical))
 
-    return each(one_band, (jnp.moveaxis(templates, 1, 0), data, typical.T)).T
+    return each(one_band, (grams, products, typical.T)).T

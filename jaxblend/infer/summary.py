@@ -55,16 +55,16 @@ def summarise(u: Float[Array, "K D"], blend: Blend, reference: int) -> Summary:
 def _diagnostics(u, blend):
     """chi2 and pixels per band; chi2 per pixel under each source, S/N, blendedness, unmasked share of its light."""
     sources = blend.sources(u)
-    chi2, pixels = [], []
+    chi2 = pixels = jnp.zeros(blend.n_bands, u.dtype)
     power = light = everything = overlap = seen = weighted = norm = jnp.zeros(u.shape[0])
-    for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True):
+    for exposure, bands in blend.with_bands():
         each, whole = images_and_power(in_bands(sources, bands), exposure.frame, exposure.transfer)
         total = each.sum(0)
         weight = exposure.root_weight**2
         used = weight > 0
         residual2 = (exposure.image - total) ** 2 * weight
-        chi2.append(residual2.sum((1, 2)))
-        pixels.append(used.sum((1, 2)).astype(total.dtype))
+        chi2 = chi2.at[bands].add(residual2.sum((1, 2)))
+        pixels = pixels.at[bands].add(used.sum((1, 2)).astype(total.dtype))
         # White weights of each band where the map is masked, so that masked light counts as light.
         white = (weight.sum((1, 2)) / jnp.maximum(used.sum((1, 2)), 1))[:, None, None]
         power += ((each * exposure.root_weight) ** 2).sum((1, 2, 3))
@@ -78,8 +78,8 @@ def _diagnostics(u, blend):
     tiny = jnp.finfo(u.dtype).tiny
     blended = jnp.clip(1 - light / jnp.maximum(overlap, tiny), 0.0, 1.0)
     return (
-        jnp.concatenate(chi2),
-        jnp.concatenate(pixels),
+        chi2,
+        pixels,
         weighted / jnp.maximum(norm, tiny),
         jnp.sqrt(power),
         blended,

@@ -26,7 +26,7 @@ def tan_wcs(scale, centre, middle):
     return wcs
 
 
-def observe(band, sky, wcs, name=None):
+def observe(band, sky, wcs):
     """A galaxy and a star at ``sky`` (2, 2) in degrees: 32 x 32 pixels of noise 1."""
     psf = jb.MoffatPSF(fwhm={"r": 0.8, "i": 0.9}[band], beta=3.0)
     frame = jb.Frame((32, 32), SCALES[band], oversampling=2)
@@ -35,7 +35,7 @@ def observe(band, sky, wcs, name=None):
     slots = jax.tree.map(jax.numpy.asarray, (np.float32(vectors), np.float32(seeds), np.ones(2, bool), STARS))
     image = np.asarray(render(sources_of(*slots, model=BulgeDisk(), n_bands=1), frame, psf.transfer(frame)))
     image = image + np.random.default_rng(ord(band)).normal(size=image.shape)
-    return jb.Observation(image, 1.0, psf, wcs=wcs, bands=[name or band], zero_point=27.0)
+    return jb.Observation(image, 1.0, psf, wcs=wcs, bands=[band], zero_point=27.0)
 
 
 def draw_at(ra):
@@ -95,10 +95,3 @@ def test_right_ascension_may_pass_through_0(joint, ra):
     assert_recovered(fit, sky)
     for band in "ri":
         np.testing.assert_allclose(fit.catalog[f"flux_{band}"], joint.catalog[f"flux_{band}"], rtol=5e-3)
-
-
-def test_one_name_for_the_bands_of_two_images_is_refused():
-    (first, _), sky = draw_at(150.0)
-    images = [observe("r", sky, first.wcs, name="F814W"), observe("r", sky, first.wcs, name="F814W")]
-    with pytest.raises(ValueError, match=r"F814W.* more than one observation"):
-        jb.fit(images, sky, stars=STARS)
