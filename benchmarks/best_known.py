@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.blends import dispersed
+from benchmarks.blends import dispersed, on_device
 from jaxblend.fitting import Fit
 from jaxblend.infer.map import maximum_a_posteriori
 
@@ -30,7 +30,7 @@ def excess_over_best(fits: Sequence[Fit], starts: int, *, seed: int = 0) -> np.n
     """
     excess = []
     for number, fit in enumerate(fits):
-        item = jax.tree.map(_device, fit.item)
+        item = on_device(fit.item)
         found = [float(fit.result.objective)]
         for pair in range(starts // 2):
             key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), number), pair)
@@ -44,7 +44,3 @@ def _from_two(item, fitted, key):
     blend = item.blend()
     starts = dispersed(blend, fitted, 2, key=key)
     return jax.lax.map(lambda u: maximum_a_posteriori(blend, u[None]).objective, starts).min()
-
-
-def _device(leaf):
-    return jnp.asarray(leaf) if eqx.is_array(leaf) else leaf

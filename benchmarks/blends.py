@@ -1,7 +1,8 @@
 """The blends that the fits are timed on, and starts for them that owe nothing to jaxblend's own search."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +17,7 @@ from jaxblend.simulation.psf import effective_psf_images, survey_psfs
 
 BANDS, STAMP, N_SOURCES, SEED = "ugrizy", 64, 3, 0
 PSF_SIZE = 63
+T = TypeVar("T")
 
 
 class Pixels(NamedTuple):
@@ -51,6 +53,11 @@ def pixels(blend: Simulated) -> Pixels:
     survey = jb.get_survey("LSST", bands="".join(obs.bands))
     psfs = effective_psf_images(survey_psfs(survey, "kolmogorov"), pixel_scale=survey.pixel_scale, size=PSF_SIZE)
     return Pixels(np.asarray(obs.image), np.asarray(obs.weight), psfs, blend.positions, float(survey.pixel_scale))
+
+
+def on_device(tree: T) -> T:
+    """A tree, such as what is prepared for a fit, with its NumPy arrays as JAX arrays."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf) if eqx.is_array(leaf) else leaf, tree)
 
 
 def plain_start(blend: Blend) -> jax.Array:

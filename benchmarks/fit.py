@@ -8,10 +8,8 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch on shared cores is slower with more
 
@@ -22,16 +20,11 @@ import jaxblend as jb
 from benchmarks.best_known import NEAR, excess_over_best
 from benchmarks.blends import BANDS, N_SOURCES, STAMP, pixels, simulated
 from benchmarks.peers import astrophot_fit, scarlet2_fit
-from benchmarks.reporting import provenance, table, write
+from benchmarks.peers.timing import timed
+from benchmarks.reporting import RESULTS, provenance, table, write
 from jaxblend.simulation.blend import Blend
 
 REFERENCE = BANDS.index("r")
-
-
-def seconds_of(call: Callable[[], Any]) -> tuple[Any, float]:
-    begin = time.perf_counter()
-    value = call()
-    return value, time.perf_counter() - begin
 
 
 def first_fits() -> list[tuple]:
@@ -69,12 +62,12 @@ def ours(blends: Sequence[Blend], repeats: int, batch_size: int) -> tuple[list[t
             _ = fit.covariance
         return fits
 
-    fits, cold = seconds_of(batch)
-    warm = [seconds_of(batch)[1] for _ in range(repeats)]
-    catalogs = [seconds_of(lambda: [fit.catalog for fit in fits])[1] for _ in range(repeats)]
+    fits, cold = timed(batch)
+    warm = [timed(batch)[1] for _ in range(repeats)]
+    catalogs = [timed(lambda: [fit.catalog for fit in fits])[1] for _ in range(repeats)]
     few = blends[:8]
     jb.fit(few[0].observation, few[0].positions)
-    single = [seconds_of(lambda b=b: jb.fit(b.observation, b.positions).covariance)[1] for b in few]
+    single = [timed(lambda b=b: jb.fit(b.observation, b.positions).covariance)[1] for b in few]
     error = flux_errors([np.asarray(fit.catalog["flux_r"]) for fit in fits], blends)
     n = len(blends)
     rows = [
@@ -125,7 +118,7 @@ def astrophot(blends: Sequence[Blend], window: int) -> list[tuple]:
 
 
 def reliability(fits: Sequence[jb.Fit], starts: int) -> list[str]:
-    excess, seconds = seconds_of(lambda: excess_over_best(fits, starts))
+    excess, seconds = timed(lambda: excess_over_best(fits, starts))
     near = np.mean(excess < NEAR)
     return [
         "## The best known minimum",
@@ -191,7 +184,7 @@ def main(
             *table(("cache on disk", "first fit, s", "second fit, ms"), first_fits()),
             "",
         ]
-    write("fit", lines + (reliability(fits, starts) if starts else []))
+    write(RESULTS / "fit.md", lines + (reliability(fits, starts) if starts else []))
 
 
 def _ms(seconds: float) -> str:

@@ -5,7 +5,6 @@ Run from the repository: python -m benchmarks.memory
 
 import resource
 import sys
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,7 +12,8 @@ import tyro
 
 import jaxblend as jb
 from benchmarks.blends import simulated
-from benchmarks.reporting import provenance, table, write
+from benchmarks.peers.timing import timed
+from benchmarks.reporting import RESULTS, provenance, table, write
 
 BANDS, STAMP, N_SOURCES = "gri", 48, 2
 GOAL = 2.0  # GB
@@ -53,9 +53,7 @@ def main(number: int = 10_000, batch_size: int = 16) -> None:
 
     fit(2 * batch_size)
     rows.append((f"after {2 * batch_size} blends, compilation included", f"{peak():.3f}"))
-    begin = time.perf_counter()
-    fits = fit(number)
-    seconds = time.perf_counter() - begin
+    fits, seconds = timed(lambda: fit(number))
     rows.append((f"after {number} more", f"{peak():.3f}"))
     brightness = np.array([np.asarray(f.catalog["flux_r"]) for f in fits[:100]])
     scatter = brightness.std(0) / np.median([np.asarray(f.catalog["flux_r_err"]) for f in fits[:100]], axis=0)
@@ -73,7 +71,7 @@ def main(number: int = 10_000, batch_size: int = 16) -> None:
         f"Goal: below {GOAL:.0f} GB; {'met' if peak() < GOAL else 'missed'}. Check of the fits: scatter of the r flux "
         f"of the first {len(brightness)} over its error bar, per source: {', '.join(f'{s:.2f}' for s in scatter)}.",
     ]
-    write("memory", lines)
+    write(RESULTS / "memory.md", lines)
 
 
 if __name__ == "__main__":

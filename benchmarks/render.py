@@ -14,12 +14,13 @@ import tyro
 import jaxblend as jb
 from benchmarks.peers import galsim_draw, jax_galsim_draw
 from benchmarks.peers.compile_time import CompileClock
+from benchmarks.peers.galaxy import Galaxy
 from benchmarks.peers.timing import median_seconds
-from benchmarks.reporting import provenance, table, write
+from benchmarks.reporting import RESULTS, provenance, table, write
 from jaxblend.forward.render import render
 from jaxblend.forward.scene import Sources
 
-RADIUS, BULGE_FRACTION, SHEAR, FWHM, SIDE, SCALE = 0.6, 0.3, (0.1, -0.05), 0.7, 64, 0.2
+GALAXY = Galaxy()
 
 
 class Timing(NamedTuple):
@@ -33,13 +34,15 @@ def scene(n_sources: int, n_bands: int, batch: int) -> Sources:
     """A batch of scenes of slightly different galaxies; the first galaxy of the first one is the peers' galaxy."""
     rng = np.random.default_rng(1)
     values = {
-        "log_radius": np.log(RADIUS), "g1": SHEAR[0], "g2": SHEAR[1], "log_ratio": np.log(0.5), "shear_ratio": 1.0
+        "log_radius": np.log(GALAXY.radius), "g1": GALAXY.shear[0], "g2": GALAXY.shear[1],
+        "log_ratio": np.log(0.5), "shear_ratio": 1.0,
     }  # fmt: skip
     shape = np.array([values[name] for name in jb.BulgeDisk.shape_names])
     shapes = shape + rng.normal(0, 0.05, (batch, n_sources, len(shape)))
     positions = rng.uniform(-2, 2, (batch, n_sources, 2))
     shapes[0, 0], positions[0, 0] = shape, 0
-    fluxes = np.broadcast_to(np.array([BULGE_FRACTION, 1 - BULGE_FRACTION])[:, None], (batch, n_sources, 2, n_bands))
+    fractions = np.array([GALAXY.bulge_fraction, 1 - GALAXY.bulge_fraction])
+    fluxes = np.broadcast_to(fractions[:, None], (batch, n_sources, 2, n_bands))
     positions, shapes, fluxes = (jnp.asarray(array, jnp.float32) for array in (positions, shapes, fluxes))
     return Sources(positions, shapes, fluxes, jnp.ones((batch, n_sources), bool), jb.BulgeDisk())
 
@@ -53,8 +56,8 @@ class Mesh(NamedTuple):
 
 def drawing(n_bands: int, mesh: Mesh) -> Callable[[Sources], jax.Array]:
     """The renderer of one scene (C, H, W)."""
-    psf = jb.KolmogorovPSF(fwhm=[FWHM] * n_bands)
-    blank = jb.Observation(np.zeros((n_bands, SIDE, SIDE)), 1.0, psf, pixel_scale=SCALE, padding=mesh.padding)
+    psf, pixels = jb.KolmogorovPSF(fwhm=[GALAXY.fwhm] * n_bands), np.zeros((n_bands, GALAXY.side, GALAXY.side))
+    blank = jb.Observation(pixels, 1.0, psf, pixel_scale=GALAXY.pixel_scale, padding=mesh.padding)
     frame = blank.frame if mesh.oversampling is None else blank.frame.with_oversampling(mesh.oversampling)
     transfer = blank.psf.transfer(frame)
     return lambda sources: render(sources, frame, transfer)
@@ -120,7 +123,7 @@ def peer_rows(galsim: galsim_draw.GalSimDraw | None, batch: int, repeats: int) -
     if galsim is None:
         rows = [("GalSim", "not installed", "", "", "")]
     try:
-        peer = jax_galsim_draw.draw(fwhm=FWHM, side=SIDE, pixel_scale=SCALE, batch=batch, repeats=repeats)
+        peer = jax_galsim_draw.draw(GALAXY, batch=batch, repeats=repeats)
     except ImportError:
         return [*rows, ("JAX-GalSim", "not installed", "", "", "")]
     name = "JAX-GalSim (Spergel + exponential, Moffat)"
@@ -148,10 +151,7 @@ def main(batch: int = 64, repeats: int = 100) -> None:
         Calls to take the median of; vectorised ones are timed a tenth as often.
     """
     try:
-        galsim = galsim_draw.draw(
-            radius=RADIUS, bulge_fraction=BULGE_FRACTION, shear=SHEAR, fwhm=FWHM, side=SIDE, pixel_scale=SCALE,
-            repeats=repeats,
-        )  # fmt: skip
+        galsim = galsim_draw.draw(GALAXY, repeats=repeats)
     except ImportError:
         galsim = None
     base = galsim.seconds if galsim else np.nan
@@ -164,16 +164,17 @@ def main(batch: int = 64, repeats: int = 100) -> None:
         "",
         provenance("galsim", "jax-galsim"),
         "",
-        f"A de Vaucouleurs bulge and an exponential disk, {SIDE} x {SIDE} pixels of {SCALE} arcsec, Kolmogorov PSF of "
-        f'{FWHM}". Median wall time per source and band, compilation apart. GalSim runs on one core; JAX may use all '
-        "that the line above counts. JAX-GalSim has neither of these profiles nor this PSF: the row says what stands "
-        "in. Value and gradient: of a sum of squares, to every parameter of the sources.",
+        f"A de Vaucouleurs bulge and an exponential disk, {GALAXY.side} x {GALAXY.side} pixels of {GALAXY.pixel_scale} "
+        f'arcsec, Kolmogorov PSF of {GALAXY.fwhm}". Median wall time per source and band, compilation apart. GalSim '
+        "runs on one core; JAX may use all that the line above counts. JAX-GalSim has neither of these profiles nor "
+        "this PSF: the row says what stands in. Value and gradient: of a sum of squares, to every parameter of the "
+        "sources.",
         "",
         *table(("what", "ms", "GalSim's time over it", "value and gradient, ms", "compilation, s"), rows),
         "",
         f"Largest difference between jaxblend's image and GalSim's: {agreement(galsim)} of the peak.",
     ]
-    write("render", lines)
+    write(RESULTS / "render.md", lines)
 
 
 def agreement(galsim: galsim_draw.GalSimDraw | None) -> str:

@@ -1,4 +1,4 @@
-"""What every result carries, and how it is written."""
+"""What every result of a benchmark or an experiment carries, and how it is written."""
 
 import os
 import platform
@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import jax
+
+__all__ = ["RESULTS", "provenance", "table", "write"]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -26,11 +28,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     return lines + [f"| {' | '.join(map(str, row))} |" for row in rows]
 
 
-def write(name: str, lines: Sequence[str]) -> None:
-    """Print a result, and write it to ``results/<name>.md``."""
-    text = "\n".join([*lines, ""])
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.md").write_text(text)
+def write(path: Path, lines: Iterable[str]) -> None:
+    """Print a result, and write it to a file."""
+    text = "\n".join(lines).rstrip("\n") + "\n"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
     print(text)
 
 

@@ -4,7 +4,6 @@ Run from the repository: python -m benchmarks.solver
 """
 
 import logging
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,10 +14,11 @@ import numpy as np
 import tyro
 
 import jaxblend as jb
-from benchmarks.blends import BANDS, N_SOURCES, STAMP, plain_start, simulated
+from benchmarks.blends import BANDS, N_SOURCES, STAMP, on_device, plain_start, simulated
 from benchmarks.peers.compile_time import CompileClock
 from benchmarks.peers.importing import require
-from benchmarks.reporting import provenance, table, write
+from benchmarks.peers.timing import timed
+from benchmarks.reporting import RESULTS, provenance, table, write
 from jaxblend.fitting.prepare import prepare
 from jaxblend.forward.likelihood import weighted_residual
 from jaxblend.infer.map import maximum_a_posteriori
@@ -105,14 +105,11 @@ def measure(search: Search, blends: list[Blend], repeats: int) -> tuple[np.ndarr
         compilation = clock.seconds
     values, seconds, steps = [], [], []
     for blend in blends:
-        times = []
-        for _ in range(repeats):
-            begin = time.perf_counter()
-            u, taken = jax.block_until_ready(run(blend))
-            times.append(time.perf_counter() - begin)
+        runs = [timed(lambda blend=blend: jax.block_until_ready(run(blend))) for _ in range(repeats)]
+        u, taken = runs[-1][0]
         values.append(float(value(u, blend)))
         steps.append(int(taken))
-        seconds.append(float(np.median(times)))
+        seconds.append(float(np.median([spent for _, spent in runs])))
     return np.array(values), np.array(seconds), np.array(steps), compilation
 
 
@@ -172,12 +169,12 @@ def main(
             rows,
         ),
     ]
-    write("solver", lines)
+    write(RESULTS / "solver.md", lines)
 
 
 def _blend(simulated_blend) -> Blend:
     item = prepare((simulated_blend.observation,), simulated_blend.positions, model=jb.BulgeDisk())
-    item = jax.tree.map(lambda leaf: jnp.asarray(leaf) if eqx.is_array(leaf) else leaf, item)
+    item = on_device(item)
     return eqx.filter_jit(lambda it: it.blend())(item)
 
 

@@ -1,9 +1,19 @@
-"""Repeat a call and take the median time."""
+"""Time a call, once or as the median of many."""
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
+
+
+def timed(call: Callable[[], T]) -> tuple[T, float]:
+    """Value of a call, and the seconds that it took."""
+    begin = time.perf_counter()
+    value = call()
+    return value, time.perf_counter() - begin
 
 
 def median_seconds(call: Callable[[], object], *, repeats: int = 9) -> float:
@@ -17,9 +27,4 @@ def median_seconds(call: Callable[[], object], *, repeats: int = 9) -> float:
         Calls to time.
     """
     call()
-    seconds = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - begin)
-    return float(np.median(seconds))
+    return float(np.median([timed(call)[1] for _ in range(repeats)]))

@@ -4,13 +4,13 @@ Run from the repository: python -m experiments.hsc_blend.run ../shared/data/hsc_
 """
 
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
 import jaxblend as jb
-from experiments.reporting import provenance
+from benchmarks.peers.timing import timed
+from benchmarks.reporting import provenance, table, write
 
 HERE = Path(__file__).parent
 PIXEL_SCALE, ZERO_POINT = 0.168, 27.0
@@ -32,22 +32,14 @@ def load(path):
     return obs, np.stack([data["catalog"]["x"], data["catalog"]["y"]], -1)
 
 
-def timed(function):
-    """The value of a call and its seconds."""
-    start = time.perf_counter()
-    value = function()
-    return value, time.perf_counter() - start
-
-
 def chi2(obs, residual):
     """Per usable pixel and band (C,)."""
     return (residual**2 * obs.weight).sum((1, 2)) / (obs.weight > 0).sum((1, 2))
 
 
 def row(name, per_band, n_sources, first, warm):
-    """A line of the table."""
-    cells = [f"{c:.3f}" for c in per_band]
-    return f"| {name} | {n_sources} | {' | '.join(cells)} | {np.mean(per_band):.3f} | {first:.2f} | {warm:.2f} |"
+    """Cells of a line of the table."""
+    return [name, n_sources, *(f"{c:.3f}" for c in (*per_band, np.mean(per_band))), f"{first:.2f}", f"{warm:.2f}"]
 
 
 def ours(obs, positions):
@@ -94,10 +86,8 @@ def scarlet2(obs, positions):
 def main(path):
     obs, positions = load(path)
     head = ["model", "sources", *obs.bands, "mean", "first call, s", "warm, s"]
-    rows = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *ours(obs, positions), *scarlet2(obs, positions)]
-    text = "\n".join(["# HSC blend: chi2 per usable pixel", "", provenance(), "", *rows, ""])
-    (HERE / "result.md").write_text(text)
-    print(text)
+    rows = table(head, [*ours(obs, positions), *scarlet2(obs, positions)])
+    write(HERE / "result.md", ["# HSC blend: chi2 per usable pixel", "", provenance(), "", *rows])
 
 
 if __name__ == "__main__":

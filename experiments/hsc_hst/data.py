@@ -1,6 +1,7 @@
 """The HSC and HST cutouts of one patch of sky: their noise, their background and their relative astrometry."""
 
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 from scipy.ndimage import binary_dilation
 from scipy.signal import oaconvolve
+from scipy.stats import median_abs_deviation
 
 import jaxblend as jb
 
@@ -16,6 +18,8 @@ HSC_BANDS, HST_BANDS = "grizy", ("F814W",)
 MARGIN = 0.6  # arcsec around light that are kept out of the sky
 LEAST_SNR = 20.0  # of a detection: the noise is correlated, which `detect` does not know
 CONTRAST = 0.02  # of what is parted on the HST image: the knots of one irregular galaxy stay together
+
+robust_rms = partial(median_abs_deviation, scale="normal")
 
 
 class Sky(NamedTuple):
@@ -51,7 +55,7 @@ def sky_pixels(image, psf, *, margin, threshold=3.0):
         for band, kernel in zip(image, psf, strict=True):
             smooth = oaconvolve(band, kernel[::-1, ::-1], mode="same")
             # The scatter of the filtered sky itself: with correlated noise it is more than the pixels' would give.
-            filtered += (smooth - np.median(smooth[sky])) / _robust_rms(smooth[sky])
+            filtered += (smooth - np.median(smooth[sky])) / robust_rms(smooth[sky])
         sky = np.logical_not(binary_dilation(filtered / np.sqrt(len(image)) > threshold, iterations=margin))
     return sky
 
@@ -91,11 +95,7 @@ def _sky(band, where):
     chi = band[where] - np.median(band[where])
     pairs = where[:, 1:] & where[:, :-1]
     correlation = np.corrcoef(band[:, 1:][pairs], band[:, :-1][pairs])[0, 1]
-    return Sky(float(np.median(band[where])), _robust_rms(chi), float(correlation))
-
-
-def _robust_rms(values):
-    return float(1.4826 * np.median(np.abs(values - np.median(values))))
+    return Sky(float(np.median(band[where])), float(robust_rms(chi)), float(correlation))
 
 
 def _on_sky(observation, table):

@@ -8,13 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.blends import on_device
 from jaxblend.forward.likelihood import weighted_residual
 from jaxblend.infer.posterior import in_bands
 
 
 def flux_error_ratios(joint):
     """Error of each source's flux in each band (n, C), all observations over the first alone, at the joint fit."""
-    parts, slopes = _curvatures(jax.tree.map(_device, joint.item), jnp.asarray(joint.result.u))
+    parts, slopes = _curvatures(on_device(joint.item), jnp.asarray(joint.result.u))
     slopes = np.asarray(slopes, float)
     size = slopes.shape[-1]
     prior = np.eye(size)
@@ -42,7 +43,3 @@ def _curvatures(item, u):
         jacobian = jax.jacfwd(residuals)(u.reshape(-1), exposure, bands)
         parts.append(jacobian.T @ jacobian)
     return parts, jax.jacfwd(log_fluxes)(u.reshape(-1))
-
-
-def _device(leaf):
-    return jnp.asarray(leaf) if eqx.is_array(leaf) else leaf

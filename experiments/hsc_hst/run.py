@@ -4,72 +4,67 @@ Run from the repository: python -m experiments.hsc_hst.run ../shared/data/hsc_hs
 """
 
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
 import jaxblend as jb
+from benchmarks.peers.timing import timed
+from benchmarks.reporting import provenance, table, write
 from experiments.hsc_hst import data
 from experiments.hsc_hst.information import flux_error_ratios
-from experiments.reporting import provenance
 
 HERE = Path(__file__).parent
 
 
-def timed(function):
-    start = time.perf_counter()
-    value = function()
-    return value, time.perf_counter() - start
-
-
 def sky_table(bands, skies):
-    rows = ["| band | level taken away | rms | correlation of neighbours |", "|---|---|---|---|"]
-    return rows + [
-        f"| {b} | {s.level:.3f} | {s.rms:.3f} | {s.correlation:.2f} |" for b, s in zip(bands, skies, strict=True)
-    ]
+    rows = [(b, f"{s.level:.3f}", f"{s.rms:.3f}", f"{s.correlation:.2f}") for b, s in zip(bands, skies, strict=True)]
+    return table(("band", "level taken away", "rms", "correlation of neighbours"), rows)
 
 
 def ratio_table(alone, joint, bands, n_shared):
     """Flux errors of the joint fit over those of HSC alone, and the fluxes' ratios."""
-    rows = [f"| source | {' | '.join(bands)} | flux ratio, {', '.join(bands)} |", "|---" * (len(bands) + 2) + "|"]
+    rows = []
     errors, fluxes = (
         np.array([joint.catalog[f"flux_{b}{end}"] / alone.catalog[f"flux_{b}{end}"] for b in bands]).T
         for end in ("_err", "")
     )
     for source, (error, flux) in enumerate(zip(errors, fluxes, strict=True)):
         name = f"{source}" if source < n_shared else f"{source} (outside of the HST image)"
-        rows.append(f"| {name} | {' | '.join(f'{e:.2f}' for e in error)} | {', '.join(f'{f:.2f}' for f in flux)} |")
-    median = np.median(errors[:n_shared], axis=0)
-    rows.append(f"| median of {n_shared} | {' | '.join(f'{m:.2f}' for m in median)} | |")
-    return rows, float(np.median(errors[:n_shared]))
+        rows.append((name, *_rounded(error), ", ".join(_rounded(flux))))
+    rows.append((f"median of {n_shared}", *_rounded(np.median(errors[:n_shared], axis=0)), ""))
+    head = ("source", *bands, f"flux ratio, {', '.join(bands)}")
+    return table(head, rows), float(np.median(errors[:n_shared]))
 
 
 def chi2_table(alone, joint):
-    rows = [f"| fit | {' | '.join(joint.bands)} | outcome | flags |", "|---" * (len(joint.bands) + 3) + "|"]
+    rows = []
     for name, fit in (("HSC alone", alone), ("joint", joint)):
-        cells = [f"{c:.2f}" for c in fit.chi2] + ["" for _ in range(len(joint.bands) - len(fit.bands))]
-        rows.append(f"| {name} | {' | '.join(cells)} | {fit.outcome.value} | {', '.join(map(str, fit.flags))} |")
-    return rows
+        cells = _rounded(fit.chi2) + [""] * (len(joint.bands) - len(fit.bands))
+        rows.append((name, *cells, fit.outcome.value, ", ".join(map(str, fit.flags))))
+    return table(("fit", *joint.bands, "outcome", "flags"), rows)
 
 
 def information_table(joint, bands, n_shared):
     """Relative flux errors at the joint fit's model, with HST over without."""
     ratios = flux_error_ratios(joint)[:, : len(bands)]
-    rows = [f"| source | {' | '.join(bands)} |", "|---" * (len(bands) + 1) + "|"]
-    rows += [f"| {source} | {' | '.join(f'{r:.2f}' for r in each)} |" for source, each in enumerate(ratios)]
-    median = np.median(ratios[:n_shared], axis=0)
-    return [*rows, f"| median of {n_shared} | {' | '.join(f'{m:.2f}' for m in median)} |"]
+    rows = [(source, *_rounded(each)) for source, each in enumerate(ratios)]
+    median = (f"median of {n_shared}", *_rounded(np.median(ratios[:n_shared], axis=0)))
+    return table(("source", *bands), [*rows, median])
 
 
 def shape_table(alone, joint):
     """Errors of radius and ellipticity, joint over alone."""
     names = ("radius", "g1", "g2", "bulge_fraction")
-    rows = [f"| source | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    rows = []
     for source in range(alone.n):
         ratios = [joint.catalog[f"{n}_err"][source].value / alone.catalog[f"{n}_err"][source].value for n in names]
-        rows.append(f"| {source} | {' | '.join(f'{r:.2f}' for r in ratios)} |")
-    return rows
+        rows.append((source, *_rounded(ratios)))
+    return table(("source", *names), rows)
+
+
+def _rounded(values):
+    return [f"{value:.2f}" for value in values]
 
 
 def main(folder):
@@ -81,8 +76,9 @@ def main(folder):
     positions, n_shared = data.detect(hsc, hst)
     alone = jb.fit(hsc, data.pixels(hsc, positions))
     joint, seconds = timed(lambda: jb.fit([hsc, hst], positions))
-    table, median = ratio_table(alone, joint, hsc.bands, n_shared)
-    text = "\n".join(
+    ratios, median = ratio_table(alone, joint, hsc.bands, n_shared)
+    write(
+        HERE / "result.md",
         [
             "# HSC and HST together",
             "",
@@ -104,7 +100,7 @@ def main(folder):
             "",
             "## Flux errors, joint over HSC alone",
             "",
-            *table,
+            *ratios,
             "",
             f"Median over sources and bands: {median:.2f}.",
             "",
@@ -116,15 +112,12 @@ def main(folder):
             "## Errors of shapes, joint over HSC alone",
             "",
             *shape_table(alone, joint),
-            "",
-        ]
+        ],
     )
-    (HERE / "result.md").write_text(text)
     for number, name in enumerate(("hsc", "hst")):
         jb.plot.blend(joint, observation=number).save(HERE / f"{name}.png")
     jb.plot.blend(alone).save(HERE / "hsc_alone.png")
     joint.catalog.write(HERE / "catalog.ecsv", overwrite=True)
-    print(text)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,23 @@
 """What a deblended frame leaves behind: the noise of its sky, and the peaks of its residual."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import binary_dilation, maximum_filter
 from scipy.signal import oaconvolve
 from scipy.spatial import KDTree
+from scipy.stats import median_abs_deviation
 
 DARK = 0.1  # of the noise: where the whole model is fainter, a pixel counts as sky
 BLANK, MARGIN = 3.0, 4  # significance and pixels around it that are kept out of the blank sky
 LAG = 5  # pixels between the two of a difference, beyond the reach of the noise's correlation
 
+robust_rms = partial(median_abs_deviation, scale="normal")
+
 
 class Noise(NamedTuple):
-    """Rms in units of the noise map, in one band; ``robust`` is 1.4826 times the median absolute deviation."""
+    """Rms in units of the noise map, in one band; ``robust`` is from the median absolute deviation."""
 
     pixels: int
     robust: float
@@ -66,10 +70,6 @@ def neighbour_correlation(values, weight, sky):
     chi = values * np.sqrt(weight)
     pairs = sky[:, :, 1:] & sky[:, :, :-1] & (weight[:, :, 1:] > 0) & (weight[:, :, :-1] > 0)
     return [float(np.corrcoef(c[:, 1:][p], c[:, :-1][p])[0, 1]) for c, p in zip(chi, pairs, strict=True)]
-
-
-def robust_rms(values):
-    return float(1.4826 * np.median(np.abs(values - np.median(values))))
 
 
 def significance(image, weight, psf):

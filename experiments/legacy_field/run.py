@@ -4,12 +4,13 @@ Run from the repository: python -m experiments.legacy_field.run ../shared/data/l
 """
 
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
 import jaxblend as jb
+from benchmarks.peers.timing import timed
+from benchmarks.reporting import provenance, table, write
 from experiments.legacy_field.measure import (
     blank_sky,
     difference_noise,
@@ -20,7 +21,6 @@ from experiments.legacy_field.measure import (
     significance,
     sky_noise,
 )
-from experiments.reporting import provenance
 from jaxblend.io.fits import read_fits, read_psf
 
 HERE = Path(__file__).parent
@@ -32,23 +32,14 @@ def load(folder):
     return read_fits(folder / "image.fits", psf=folder / "psf.fits", zero_point=ZERO_POINT, survey="Legacy Surveys")
 
 
-def timed(function):
-    start = time.perf_counter()
-    value = function()
-    return value, time.perf_counter() - start
-
-
 def noise_tables(scene, psf):
     """Noise per band, of the residual and of the data."""
     obs = scene.observation
     image, weight = np.asarray(obs.image, float), np.asarray(obs.weight, float)
     sky, blank = model_sky(scene.model, weight), blank_sky(image, weight, psf)
-    rows = [
-        "| band | sky pixels | residual, robust rms | std | blank-sky pixels | data, robust rms | std | "
-        "pixel differences | neighbours' correlation |",
-        "|---" * 9 + "|",
-    ]
-    verdict = ["| band | residual / noise map - 1 | residual / data on blank sky - 1 |", "|---|---|---|"]
+    head = ("band", "sky pixels", "residual, robust rms", "std", "blank-sky pixels", "data, robust rms", "std",
+            "pixel differences", "neighbours' correlation")  # fmt: skip
+    rows, verdict = [], []
     columns = (
         sky_noise(scene.residual, weight, sky),
         sky_noise(image, weight, blank),
@@ -56,24 +47,21 @@ def noise_tables(scene, psf):
         neighbour_correlation(image, weight, blank),
     )
     for band, left, data, difference, correlation in zip(obs.bands, *columns, strict=True):
-        rows.append(
-            f"| {band} | {left.pixels} | {left.robust:.3f} | {left.std:.3f} | {data.pixels} | {data.robust:.3f} "
-            f"| {data.std:.3f} | {difference:.3f} | {correlation:.3f} |"
-        )
-        verdict.append(f"| {band} | {left.robust - 1:+.1%} | {left.robust / data.robust - 1:+.1%} |")
-    return [*rows, "", *verdict]
+        cells = (*left, *data, difference, correlation)
+        rows.append((band, *(f"{cell:.3f}" if isinstance(cell, float) else cell for cell in cells)))
+        verdict.append((band, f"{left.robust - 1:+.1%}", f"{left.robust / data.robust - 1:+.1%}"))
+    ratios = table(("band", "residual / noise map - 1", "residual / data on blank sky - 1"), verdict)
+    return [*table(head, rows), "", *ratios]
 
 
 def peak_table(found, catalog):
-    rows = [
-        "| x | y | sigma | nearest source | distance, pixels | its S/N | brightest model there | its S/N |",
-        "|---" * 8 + "|",
-    ]
+    head = ("x", "y", "sigma", "nearest source", "distance, pixels", "its S/N", "brightest model there", "its S/N")
+    rows = []
     for p in found:
-        owner = f"{p.owner} | {catalog['snr'][p.owner]:.0f}" if p.owner >= 0 else "none |"
-        cells = (p.x, p.y, f"{p.significance:+.1f}", p.nearest, f"{p.distance:.1f}", f"{p.nearest_snr:.0f}", owner)
-        rows.append(f"| {' | '.join(map(str, cells))} |")
-    return rows
+        owner = (p.owner, f"{catalog['snr'][p.owner]:.0f}") if p.owner >= 0 else ("none", "")
+        nearest = (p.nearest, f"{p.distance:.1f}", f"{p.nearest_snr:.0f}")
+        rows.append((p.x, p.y, f"{p.significance:+.1f}", *nearest, *owner))
+    return table(head, rows)
 
 
 def main(folder):
@@ -89,7 +77,8 @@ def main(folder):
     )
     stars = int(np.sum(np.asarray(scene.catalog["kind"]) == "star"))
     flagged = int(np.sum(np.asarray(scene.catalog["flags"]) > 0))
-    text = "\n".join(
+    write(
+        HERE / "result.md",
         [
             "# Legacy Surveys field",
             "",
@@ -114,13 +103,10 @@ def main(folder):
             f"over the sky the filtered residual has a robust rms of {spread}.",
             "",
             *peak_table(found, scene.catalog),
-            "",
-        ]
+        ],
     )
-    (HERE / "result.md").write_text(text)
     scene.catalog.write(HERE / "catalog.ecsv", overwrite=True)
     jb.plot.frame(scene).save(HERE / "frame.png")
-    print(text)
 
 
 if __name__ == "__main__":

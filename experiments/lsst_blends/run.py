@@ -4,7 +4,6 @@ Run from the repository: python -m experiments.lsst_blends.run ../shared/data/ca
 """
 
 import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,9 +11,10 @@ import numpy as np
 from astropy.table import Table
 
 import jaxblend as jb
+from benchmarks.peers.timing import timed
+from benchmarks.reporting import provenance, table, write
 from experiments.lsst_blends.data import lsst_blends, lsst_survey, one_band
 from experiments.lsst_blends.floor import flux_floor
-from experiments.reporting import provenance
 
 HERE = Path(__file__).parent
 EDGES = (0.0, 0.01, 0.1, 0.5, 1.01)
@@ -27,23 +27,25 @@ def measure(blends, observations):
     options = {"position_scatter": POSITION_SCATTER}
     positions = [b.positions for b in blends]
     jb.fit_batch(observations, positions, **options)  # compiles
-    start = time.perf_counter()
-    fits = jb.fit_batch(observations, positions, **options)
-    for fit in fits:
-        _ = fit.catalog  # the error bars with it
-    seconds = (time.perf_counter() - start) / len(blends)
+    fits, seconds = timed(lambda: _with_error_bars(jb.fit_batch(observations, positions, **options)))
     columns = {name: [] for name in ("blend", "error", "pull", "floor", "blendedness", "snr", "flags")}
     survey = lsst_survey()
     for i, (fit, blend, observation) in enumerate(zip(fits, blends, observations, strict=True)):
-        table, truth = fit.catalog, np.asarray(blend.truth["flux_r"].value)
+        found, truth = fit.catalog, np.asarray(blend.truth["flux_r"].value)
         columns["blend"].append(np.full(len(truth), i))
-        columns["error"].append(table["flux_r"].value / truth - 1)
-        columns["pull"].append((table["flux_r"].value - truth) / table["flux_r_err"].value)
+        columns["error"].append(found["flux_r"].value / truth - 1)
+        columns["pull"].append((found["flux_r"].value - truth) / found["flux_r_err"].value)
         columns["floor"].append(flux_floor(blend, observation, survey.only(*observation.bands), "r", **options))
         columns["blendedness"].append(np.asarray(blend.truth["blendedness"]))
         columns["snr"].append(np.asarray(blend.truth["snr"]))
-        columns["flags"].append(np.asarray(table["flags"]))
-    return {name: np.concatenate(parts) for name, parts in columns.items()}, seconds
+        columns["flags"].append(np.asarray(found["flags"]))
+    return {name: np.concatenate(parts) for name, parts in columns.items()}, seconds / len(blends)
+
+
+def _with_error_bars(fits):
+    for fit in fits:
+        _ = fit.catalog
+    return fits
 
 
 def ratio_error(size, expected, blend):
@@ -65,8 +67,8 @@ def report(name, found, seconds, peer):
             f"{np.median(peer['seconds_cold'][first]):.1f} s with the compilation that every blend needs.",
             "",
         ]
-    rows += ["| blendedness | sources | jaxblend | floor | ratio | jaxblend 90 % | scarlet2 | scarlet2 90 % |"]
-    rows += ["|---" * 8 + "|"]
+    head = ("blendedness", "sources", "jaxblend", "floor", "ratio", "jaxblend 90 %", "scarlet2", "scarlet2 90 %")
+    bins = []
     size, blend = np.abs(found["error"]), found["blend"]
     draws = np.abs(np.random.default_rng(0).normal(size=(2000, len(size))) * found["floor"])
     for low, high in pairwise(EDGES):
@@ -74,14 +76,14 @@ def report(name, found, seconds, peer):
         floor = np.median(draws[:, inside])
         theirs = ["", ""] if peer is None else _percentiles(np.abs(peer["error"])[inside])
         ratio, spread = np.median(size[inside]) / floor, ratio_error(size[inside], draws[:200, inside], blend[inside])
-        rows.append(
-            f"| {low} to {min(high, 1):.4g} | {inside.sum()} | {np.median(size[inside]):.4f} | {floor:.4f} | "
-            f"{ratio:.2f} ± {spread:.2f} | {np.percentile(size[inside], 90):.3f} | {' | '.join(theirs)} |"
-        )
+        typical, large = _percentiles(size[inside])
+        label = f"{low} to {min(high, 1):.4g}"
+        bins.append((label, inside.sum(), typical, f"{floor:.4f}", f"{ratio:.2f} ± {spread:.2f}", large, *theirs))
     far = (found["error"] > 9) | (found["error"] < -0.9)
     bright = found["snr"] > 20
     width = 0.5 * np.diff(np.percentile(found["pull"][bright], [15.87, 84.13]))[0]
     rows += [
+        *table(head, bins),
         "",
         f"Above ten times or below a tenth of the true flux: {far.mean():.1%} of sources, "
         f"{(found['flags'][far] > 0).sum()} of {far.sum()} flagged"
@@ -101,11 +103,11 @@ def scarlet2_results(name, blends):
     path = HERE / "scarlet2.ecsv"
     if not path.exists():
         return None
-    table = Table.read(path)
-    table = table[table["bands"] == name]
-    truth = [blends[i].truth["flux_r"].value[j] for i, j in zip(table["blend"], table["source"], strict=True)]
-    table["error"] = table["flux_r"] / truth - 1
-    return table
+    theirs = Table.read(path)
+    theirs = theirs[theirs["bands"] == name]
+    truth = [blends[i].truth["flux_r"].value[j] for i, j in zip(theirs["blend"], theirs["source"], strict=True)]
+    theirs["error"] = theirs["flux_r"] / truth - 1
+    return theirs
 
 
 def main(catalog):
@@ -118,9 +120,7 @@ def main(catalog):
         lines += report(name, *measure(blends, observations), scarlet2_results(name, blends))
     more = lsst_blends(catalog, MORE)
     lines += report(f"six bands, {MORE} blends", *measure(more, [b.observation for b in more]), None)
-    text = "\n".join(lines)
-    (HERE / "result.md").write_text(text)
-    print(text)
+    write(HERE / "result.md", lines)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ import numpy as np
 from astropy.table import Table
 
 from benchmarks.peers import scarlet2_fit
+from benchmarks.reporting import provenance
 from experiments.lsst_blends.data import BANDS, lsst_blends, lsst_survey
-from experiments.reporting import provenance
 from jaxblend.simulation.psf import effective_psf_images, survey_psfs
 
 HERE = Path(__file__).parent

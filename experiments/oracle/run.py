@@ -1,6 +1,6 @@
 """Compare jaxblend's renderer with GalSim, case by case.
 
-Run: python experiments/oracle/run.py [--quick] [--seed 1]     (about nine minutes on one core)
+Run from the repository: python -m experiments.oracle.run [--quick] [--seed 1]     (about nine minutes on one core)
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from cases import SURVEYS, galsim_image, profiles, psfs
 from jax.flatten_util import ravel_pytree
-from report import report
 
+from benchmarks.reporting import write
+from experiments.oracle.cases import SURVEYS, galsim_image, profiles, psfs
+from experiments.oracle.report import report
 from jaxblend.forward.folding import choose_oversampling
 from jaxblend.forward.frame import Frame
 from jaxblend.forward.render import render
@@ -155,9 +156,8 @@ def main():
         )
     vis = SURVEYS[0 if options.quick else -1]
     gradients = [(p.name, n, gradient_error(p, pair[0], vis, rng)) for p in profiles() for n, pair in psfs(vis).items()]
-    (options.out / "results.md").write_text(
-        report(rows, gradients, GOALS | {"flux": FLUX_GOAL}, time.time() - start, options.seed)
-    )
+    lines = report(rows, gradients, GOALS | {"flux": FLUX_GOAL}, time.time() - start, options.seed)
+    write(options.out / "results.md", lines)
     with (options.out / "results.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
         writer.writeheader()
