@@ -67,7 +67,7 @@ def plain_start(blend: Blend) -> jax.Array:
     total = sources.flux.sum(1)
     unit = Sources(sources.position, sources.shape, sources.flux / total[:, None], sources.present, sources.model)
     solved = []
-    for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True):
+    for exposure, bands in blend.with_bands():
         each = images(in_bands(unit, bands), exposure.frame, exposure.transfer) * exposure.root_weight
         flat = each.reshape(*each.shape[:2], -1)
         data = (exposure.image * exposure.root_weight).reshape(exposure.image.shape[0], -1)

@@ -39,8 +39,7 @@ def residual(u: jax.Array, blend: Blend) -> jax.Array:
     """All residuals of a blend, the prior's among them: half of the sum of their squares is the objective."""
     sources = blend.sources(u)
     parts = [
-        weighted_residual(in_bands(sources, bands), exposure).reshape(-1)
-        for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True)
+        weighted_residual(in_bands(sources, bands), exposure).reshape(-1) for exposure, bands in blend.with_bands()
     ]
     return jnp.concatenate([u.reshape(-1), *parts])
 

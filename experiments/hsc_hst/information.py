@@ -39,7 +39,7 @@ def _curvatures(item, u):
         return vectors[:, 2 : 2 + blend.n_bands]
 
     parts = []
-    for exposure, bands in zip(blend.exposures, blend.band_slices(), strict=True):
+    for exposure, bands in blend.with_bands():
         jacobian = jax.jacfwd(residuals)(u.reshape(-1), exposure, bands)
         parts.append(jacobian.T @ jacobian)
     return parts, jax.jacfwd(log_fluxes)(u.reshape(-1))
