@@ -19,36 +19,41 @@ __all__ = ["assemble"]
 PER_FIT = ("outcome", "chi2", "chi2_per_pixel", "log_evidence")  # metadata of one fit, which says nothing of the frame
 
 
-def assemble(observation: Observation, sources: Sequence[FrameSource], groups: np.ndarray, detections: Table) -> Scene:
-    """The scene of fitted sources; ``groups`` (n,) numbers their groups."""
+def assemble(observation: Observation, sources: Sequence[FrameSource], detections: Table) -> Scene:
+    """The scene of fitted sources; groups are numbered in the order of their first members."""
+    fits = list({id(source.part.fit): source.part.fit for source in sources}.values())
+    number = {id(fit): i for i, fit in enumerate(fits)}
+    groups = np.array([number[id(source.part.fit)] for source in sources], int)
+    rows = np.array([source.part.row for source in sources], int)
     return Scene(
         observation=observation,
-        catalog=_catalog(observation, sources, groups),
+        catalog=_catalog(observation, sources, fits, groups, rows),
         model=total_model(sources, observation.image.shape),
         images=[(source.part.image, source.part.stamp) for source in sources],
-        groups=np.asarray(groups),
+        groups=groups,
         detections=detections,
+        fits=fits,
+        rows=rows,
     )
 
 
-def _catalog(observation, sources, groups) -> QTable:
+def _catalog(observation, sources, fits, groups, rows) -> QTable:
     from astropy.table import QTable, vstack
 
     if not sources:
         return _empty(observation)
-    fits = {id(source.fitted.fit): source.fitted.fit for source in sources}
-    tables = [fit.catalog for fit in fits.values()]
-    first_row = dict(zip(fits, np.cumsum([0, *map(len, tables[:-1])]), strict=True))
-    rows = [first_row[id(source.fitted.fit)] + source.fitted.row for source in sources]
+    tables = [fit.catalog for fit in fits]
+    first_row = np.cumsum([0, *map(len, tables[:-1])])
     # astropy's types do not know rows from columns
-    catalog = cast("Any", QTable(vstack(tables, metadata_conflicts="silent"))[rows])
+    catalog = cast("Any", QTable(vstack(tables, metadata_conflicts="silent"))[first_row[groups] + rows])
     catalog.meta = {name: value for name, value in tables[0].meta.items() if name not in PER_FIT}
-    corners = [(source.fitted.stamp[1].start, source.fitted.stamp[0].start) for source in sources]
+    corners = [(source.part.stamp[1].start, source.part.stamp[0].start) for source in sources]
     for name, corner in zip(("x", "y"), np.array(corners, float).T, strict=True):
         unit = catalog[name].unit
         catalog[name] = catalog[name] + (corner if unit is None else corner * unit)
     _add_sky(catalog, observation)
-    catalog["group"] = np.asarray(groups)
+    catalog["group"] = groups
+    catalog["outcome"] = [fits[group].outcome.value for group in groups]
     if "id" in catalog.colnames:
         catalog["id"] = np.arange(len(catalog))
     else:
@@ -76,5 +81,5 @@ def _empty(observation) -> QTable:
     catalog["x"], catalog["y"] = np.zeros(0) * u.pix, np.zeros(0) * u.pix
     for band in observation.bands:
         catalog[f"flux_{band}"] = np.zeros(0)
-    catalog["group"] = np.zeros(0, int)
+    catalog["group"], catalog["outcome"] = np.zeros(0, int), np.zeros(0, str)
     return catalog

@@ -81,7 +81,7 @@ def deblend(
     Returns
     -------
     Scene
-        Catalogue, model, residual and an image per source.
+        Catalogue, model, residual, an image per source and the fit of every group.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def deblend(
         sources = add_missed(observation, sources, fit, fwhm=fwhm, max_group=max_group, min_snr=residual_snr)
     if stars:
         sources = tell_stars(observation, sources, fit, fwhm=fwhm)
-    return assemble(observation, sources, _labels(sources), table)
+    return assemble(observation, sources, table)
 
 
 def fit_rounds(
@@ -205,9 +205,3 @@ def _grouped(sources, fwhm, max_group) -> list[Group]:
     positions = np.array([source.seed for source in sources]).reshape(-1, 2)
     footprints = np.array([source.footprint for source in sources]).reshape(-1, 3)
     return members_of(group_overlapping(positions, footprints, fwhm, max_size=max_group))
-
-
-def _labels(sources: Sequence[FrameSource]) -> np.ndarray:
-    """Number of the fit of each source, in the order of first members."""
-    numbers: dict[int, int] = {}
-    return np.array([numbers.setdefault(id(s.part.fit), len(numbers)) for s in sources], int)

@@ -17,6 +17,7 @@ from jaxblend.forward.psf import GaussianPSF
 from jaxblend.frames import deblend
 from jaxblend.frames.source import sources_from_table
 from jaxblend.frames.stars import stars_by_evidence
+from jaxblend.infer.flags import Outcome
 from jaxblend.priors import Population
 
 SIGMA = 1.8
@@ -28,6 +29,7 @@ FLUX = np.array([900.0, 600.0, 500.0, 700.0])
 class Placed(FakeFit):
     positions: np.ndarray
     log_evidence: float
+    outcome: Outcome = Outcome.CONVERGED
 
 
 @pytest.fixture
@@ -132,6 +134,12 @@ def test_a_real_fit_without_a_zero_point_has_no_magnitudes(observation):
     assert not [name for name in scene.catalog.colnames if name.startswith("mag")]
     order = np.argsort(scene.catalog["x"])
     np.testing.assert_allclose(scene.catalog["flux_r"][order] / FLUX[:2], 1, atol=0.15)
+    assert set(scene.catalog["outcome"]) == {scene.fits[0].outcome.value}
+    for row in range(2):
+        errors = dict(zip(scene.quantity_names, np.sqrt(np.diagonal(scene.covariance(row))), strict=True))
+        relative = scene.catalog["flux_r_err"][row] / scene.catalog["flux_r"][row]
+        np.testing.assert_allclose(errors["log_flux_r"], relative)
+        np.testing.assert_allclose(errors["radius"], scene.catalog["radius_err"][row].value)
 
 
 @pytest.mark.parametrize(
