@@ -65,7 +65,7 @@ def read_table(path: str | os.PathLike) -> astropy.table.QTable:
     Returns
     -------
     QTable
-        Columns with a unit are quantities.
+        Columns with a unit are quantities; text is ``str`` and numbers are in this machine's byte order.
 
     Raises
     ------
@@ -82,8 +82,9 @@ def read_table(path: str | os.PathLike) -> astropy.table.QTable:
         raise FileNotFoundError(f"There is no table {path}: check the path.")
     if kind == "parquet":
         return _read_parquet(path)
-    table = QTable.read(path, format={"ecsv": "ascii.ecsv", "csv": "ascii.csv"}.get(kind, kind))
-    return _from_fits_metadata(table) if META_KEYWORD in table.meta else table
+    if kind == "fits":
+        return _read_fits(path)
+    return QTable.read(path, format=f"ascii.{kind}")
 
 
 def read_positions(path: str | os.PathLike, *, wcs: Any = None) -> np.ndarray:
@@ -158,6 +159,18 @@ def _with_fits_metadata(plain: Any) -> astropy.table.Table:
             plain[name].unit = None
     plain.meta = {META_KEYWORD: to_json({"meta": dict(plain.meta), "units": units})}
     return plain
+
+
+def _read_fits(path: Path) -> astropy.table.QTable:
+    """FITS has bytes and big-endian numbers, which neither JAX nor pandas takes."""
+    from astropy.table import QTable
+
+    table = QTable.read(path, format="fits")
+    plain = table[[name for name in table.colnames if hasattr(table[name], "dtype")]]  # coordinates have none
+    plain.convert_bytestring_to_unicode()
+    for name in plain.colnames:
+        table[name] = plain[name].astype(plain[name].dtype.newbyteorder("="))
+    return _from_fits_metadata(table) if META_KEYWORD in table.meta else table
 
 
 def _from_fits_metadata(table: Any) -> astropy.table.QTable:

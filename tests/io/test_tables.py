@@ -1,7 +1,8 @@
 import astropy.units as u
 import numpy as np
 import pytest
-from astropy.table import QTable, Table
+from astropy.coordinates import SkyCoord
+from astropy.table import MaskedColumn, QTable, Table
 
 from jaxblend.io.atomic import atomic_path, write_json
 from jaxblend.io.tables import read_positions, read_table, write_table
@@ -33,6 +34,33 @@ def test_units_and_nested_metadata_survive(tmp_path, table, suffix):
     np.testing.assert_array_equal(again["flux_g"].value, table["flux_g"].value)
     assert list(again["kind"]) == ["star", "galaxy"]
     assert again["mag_g"][0].to_value(u.ABmag) == 22.0
+
+
+@pytest.mark.parametrize("suffix", [".ecsv", ".fits", ".parquet"])
+def test_columns_are_of_the_same_kind_again(tmp_path, table, suffix):
+    """Text is text and every number what it was, in this machine's byte order: JAX takes no other."""
+    table["size"] = np.array([1.5, 2.5], np.float32) * u.arcsec
+    table["flags"], table["star"] = np.array([0, 2**31], np.uint32), [True, False]
+    again = read_table(write_table(table, tmp_path / f"t{suffix}"))
+    assert {name: again[name].dtype for name in again.colnames} == {name: table[name].dtype for name in table.colnames}
+    assert all(type(again[name]) is type(table[name]) for name in table.colnames)
+    assert (again["kind"] == table["kind"]).all()
+    assert again["flags"].tolist() == [0, 2**31]
+    assert again["star"].tolist() == [True, False]
+
+
+def test_a_fits_table_of_another_program(tmp_path):
+    masked = MaskedColumn([7, 8], mask=[False, True])
+    at = SkyCoord([1.0, 2.0], [3.0, 4.0], unit="deg")
+    written = QTable({"name": [b"a", "é".encode()], "x": [1.0, np.nan] * u.pix, "n": masked, "at": at})
+    written.write(tmp_path / "t.fits")
+    again = read_table(tmp_path / "t.fits")
+    assert again["name"].tolist() == ["a", "é"]
+    assert again["name"].dtype.kind == "U"
+    assert again["n"].tolist() == [7, None]
+    assert again["x"].unit == u.pix
+    assert all(again[name].dtype.isnative for name in ("name", "x", "n"))
+    np.testing.assert_allclose(again["at"].dec.deg, [3.0, 4.0])
 
 
 def test_parquet_columns_are_plain(tmp_path, table):
