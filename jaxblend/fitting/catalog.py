@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
+
+from jaxblend.priors import Prior
 
 if TYPE_CHECKING:
     from astropy.table import QTable
 
     from jaxblend.fitting.result import Fit
 
-__all__ = ["catalog"]
+__all__ = ["catalog", "settings"]
 
 _TO_MAG = 2.5 / np.log(10)
 
 
 def catalog(fit: Fit) -> QTable:
-    """One row per source; fluxes are in the unit of the image, sizes in arcsec, ellipticities are reduced shears."""
+    """One row per source; fluxes are in the unit of the image, sizes in arcsec, ellipticities are reduced shears.
+
+    The metadata are those of ``settings``, and how the fit ended. A fit that let its images go
+    (``keep_observations=False``) has let its prior go, too.
+    """
     import astropy.units as u
     from astropy.table import QTable
 
@@ -57,15 +69,100 @@ def _add_positions(table, fit, u):
         table["ra"], table["dec"] = np.asarray(ra) * u.deg, np.asarray(dec) * u.deg
 
 
+def settings(
+    bands: Sequence[str],
+    *,
+    surveys: Sequence[str | None],
+    model: str,
+    prior: Prior | None,
+    reference: int,
+    zero_points: Float[np.ndarray, " C"],
+    pixel_scales: Sequence[float],
+) -> dict[str, Any]:
+    """What a fit was made with, in plain values that every format of a catalogue keeps.
+
+    Parameters
+    ----------
+    bands
+        Their names.
+    surveys, pixel_scales
+        Of each observation; scales in arcsec.
+    model
+        Name of the galaxy model.
+    prior
+        Described by the 16th, 50th and 84th percentile of each of its parameters; left out if it is None.
+    reference
+        Index of the band in which radius, shear and bulge fraction are defined.
+    zero_points
+        (C,), AB magnitude of one unit of flux; NaN, which is left out, where there is none.
+    """
+    known = {band: float(z) for band, z in zip(bands, zero_points, strict=True) if np.isfinite(z)}
+    return {
+        **_versions(),
+        "survey": ", ".join(str(s) for s in surveys if s),
+        "bands": list(bands),
+        "reference_band": bands[reference],
+        "zero_point": known,
+        "pixel_scale": [_rounded(scale) for scale in pixel_scales],
+        "model": model,
+        **({} if prior is None else {"prior": _described(prior)}),
+        "conventions": "x, y from 0 at the first pixel's centre; g is the reduced shear; radius is half-light; "
+        "prior holds percentiles: du, dv in arcsec from the given position, log is natural",
+    }
+
+
 def _meta(fit):
     return {
-        "jaxblend": version("jaxblend"),
-        "jax": version("jax"),
-        "survey": ", ".join(str(s) for s in fit.context["survey"] if s),
-        "bands": list(fit.bands),
-        "model": fit.context["model"],
+        **settings(
+            fit.bands,
+            surveys=fit.context["survey"],
+            model=fit.context["model"],
+            prior=None if fit.item is None else fit.item.prior,
+            reference=fit.reference,
+            zero_points=fit.context["zero_points"],
+            pixel_scales=[frame.pixel_scale for frame in fit.context["frames"]],
+        ),
         "outcome": fit.outcome.value,
         "chi2_per_pixel": {b: round(float(c), 4) for b, c in zip(fit.bands, fit.chi2, strict=True)},
         "log_evidence": fit.log_evidence,
-        "conventions": "x, y from 0 at the first pixel's centre; g is the reduced shear; radius is half-light",
     }
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """Surveycodex among them, if it is there: numbers of surveys move between its releases."""
+    found = {"jaxblend": version("jaxblend"), "jax": version("jax")}
+    try:
+        return found | {"surveycodex": version("surveycodex")}
+    except PackageNotFoundError:
+        return found
+
+
+def _described(prior: Prior) -> dict[str, dict[str, float]]:
+    # Accelerators else multiply matrices with ten bits.
+    with jax.default_matmul_precision("highest"):
+        values = np.asarray(_percentiles(prior))
+    # Dictionaries, since catalogues that are stacked would append lists to each other.
+    return {
+        name: dict(zip(("p16", "p50", "p84"), map(_rounded, row), strict=True))
+        for name, row in zip(prior.names, values, strict=True)
+    }
+
+
+@eqx.filter_jit
+def _percentiles(prior: Prior) -> Float[Array, "D 3"]:
+    """Each parameter one standard deviation of ``u`` below and above its middle, the way it changes fastest.
+
+    That is exact for what is a monotone function of a linear one, as all of the default prior but the shear.
+    """
+    middle = jnp.zeros(prior.size)
+    slopes = jax.jacfwd(prior.physical)(middle)
+    tiny = jnp.finfo(slopes.dtype).tiny
+    steps = slopes / jnp.maximum(jnp.linalg.norm(slopes, axis=1, keepdims=True), tiny)
+    low, high = (jnp.diagonal(jax.vmap(prior.physical)(sign * steps)) for sign in (-1, 1))
+    return jnp.stack([low, prior.physical(middle), high], axis=1)
+
+
+def _rounded(value) -> float:
+    """Without the noise of float32."""
+    return float(f"{float(value):.5g}")

@@ -110,7 +110,7 @@ def deblend(
         sources = add_missed(observation, sources, fit, fwhm=fwhm, max_group=max_group, min_snr=residual_snr)
     if stars:
         sources = tell_stars(observation, sources, fit, fwhm=fwhm)
-    return assemble(observation, sources, table)
+    return assemble(observation, sources, table, model=model, prior=prior)
 
 
 def fit_rounds(

@@ -1,7 +1,11 @@
 """The catalogue of a real fit on disk, and the full covariance behind its errors."""
 
+import dataclasses
+import math
 import warnings
+from importlib.metadata import PackageNotFoundError, version
 
+import jax
 import numpy as np
 import pytest
 from astropy.io.fits.verify import VerifyWarning
@@ -9,6 +13,7 @@ from astropy.table import QTable
 from astropy.utils.exceptions import AstropyUserWarning
 
 import jaxblend as jb
+from jaxblend.fitting import catalog as catalog_module
 from jaxblend.io.tables import read_table, write_table
 
 
@@ -37,6 +42,61 @@ def test_a_fits_catalogue_survives_each_format_with_units_and_metadata(tmp_path,
     assert again.meta["bands"] == ["r", "i"]
     assert set(again.meta["chi2_per_pixel"]) == {"r", "i"}
     assert again["mag_r"][0] - again["mag_i"][0] == table["mag_r"][0] - table["mag_i"][0]
+
+
+def plain(value):
+    if isinstance(value, dict):
+        return all(type(key) is str and plain(each) for key, each in value.items())
+    if isinstance(value, list):
+        return all(map(plain, value))
+    return type(value) in (str, int) or (type(value) is float and math.isfinite(value))
+
+
+def test_metadata_say_what_the_fit_was_made_with(fitted):
+    meta = fitted.catalog.meta
+    assert plain(meta)
+    assert {name: meta[name] for name in ("reference_band", "zero_point", "pixel_scale", "model")} == {
+        "reference_band": "r",
+        "zero_point": {"r": 27.0, "i": 27.0},
+        "pixel_scale": [0.2],
+        "model": "BulgeDisk",
+    }
+    assert tuple(meta["prior"]) == fitted.item.prior.names
+    assert meta["prior"]["du"] == {"p16": -0.2, "p50": 0.0, "p84": 0.2}
+    np.testing.assert_allclose(meta["prior"]["log_flux_r"]["p50"], 0.4 * np.log(10) * (27 - 24), rtol=1e-4)
+
+
+@pytest.mark.parametrize("model", [jb.BulgeDisk(), jb.Sersic()])
+def test_percentiles_of_the_prior_are_those_of_draws(model):
+    prior = jb.population_prior(model, "gri", zero_point=27.0, position_scatter=0.3)
+    described = catalog_module._described(prior)
+    draws = jax.vmap(prior.physical)(jax.random.normal(jax.random.key(0), (20_000, prior.size)))
+    expected = np.percentile(draws, [15.87, 50, 84.13], axis=0).T
+    values = np.array([list(described[name].values()) for name in prior.names])
+    width = expected[:, 2] - expected[:, 0]
+    assert np.abs((values - expected) / width[:, None]).max() < 0.03
+
+
+def test_a_fit_without_images_has_no_prior_to_tell(fitted):
+    light = dataclasses.replace(fitted, observations=(), item=None)
+    meta = fitted.catalog.meta
+    del meta["prior"]
+    assert light.catalog.meta == meta
+
+
+def test_surveycodex_is_named_where_it_is_installed(fitted, monkeypatch):
+    assert fitted.catalog.meta["surveycodex"] == version("surveycodex")
+
+    def without(name):
+        if name == "surveycodex":
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(catalog_module, "version", without)
+    monkeypatch.setattr(catalog_module, "_versions", catalog_module._versions.__wrapped__)
+    meta = fitted.catalog.meta
+    assert "surveycodex" not in meta
+    assert meta["jax"] == version("jax")
 
 
 def test_astropy_itself_writes_and_reads_ecsv(tmp_path, fitted):
