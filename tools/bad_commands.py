@@ -46,6 +46,7 @@ def of_command_line() -> dict[str, Callable[[], object]]:
         "fit blend.npz",
         "fit blend.npz blend.npz --psf-fwhm 0.7",
         "fit blend.npz --psf-fwhm 0.7 --weight ones.fits",
+        "fit nowcs.npz --psf-fwhm 0.7",
         "fit onepos.npz --psf-fwhm 0.7",
         "fit blend.npz --psf-fwhm 0.7 --positions none.csv",
         "fit blend.npz --psf-fwhm 0.7 --positions radec.csv",
@@ -84,6 +85,7 @@ def write_files(image: np.ndarray, places: np.ndarray) -> None:
     )
     arrays = {"image": image, "weight": ones, "pixel_scale": 0.2, "positions": places}
     np.savez("blend.npz", **arrays)
+    np.savez("nowcs.npz", **(arrays | {"wcs_header": "north is up"}))
     np.savez("onepos.npz", **(arrays | {"positions": places[0]}))
     for name in ("image", "weight"):
         np.savez(f"no{name}.npz", **{key: value for key, value in arrays.items() if key != name})

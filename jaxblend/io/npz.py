@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jaxblend.forward.observation import Observation
 from jaxblend.forward.psf import AbstractPSF
 from jaxblend.io.atomic import atomic_path
+from jaxblend.io.header import celestial_wcs
 from jaxblend.io.mask import bad_pixels
 from jaxblend.io.psf_arrays import psf_from_arrays, psf_to_arrays
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 __all__ = ["StoredBlend", "read_npz", "write_npz"]
 
@@ -90,13 +95,13 @@ def read_npz(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If arrays are missing, or the pixel scale is not known.
+        If arrays are missing, the pixel scale is not known, or wcs_header is no celestial WCS.
     """
     arrays = _load(Path(path))
     image = _one(arrays, "image", path)
     weight, variance = _find(arrays, "weight"), _find(arrays, "variance")
     scale = _scalar(arrays, "pixel_scale") if pixel_scale is None else pixel_scale
-    wcs = _wcs(arrays) if pixel_scale is None else None
+    wcs = _wcs(arrays, path) if pixel_scale is None else None
     if scale is None and wcs is None:
         raise ValueError(
             f"{path} does not say how large a pixel is: give pixel_scale in arcsec "
@@ -156,7 +161,7 @@ def write_npz(
     optional = {
         "zero_point": observation.zero_point,
         "survey": observation.survey,
-        "wcs_header": None if observation.wcs is None else observation.wcs.to_header_string(),
+        "wcs_header": None if observation.wcs is None else observation.wcs.to_header_string(relax=True),
         "positions": positions,
         "isolated": isolated,
     }
@@ -200,12 +205,30 @@ def _text(arrays: Mapping[str, np.ndarray], name: str) -> str | None:
     return str(arrays[name]) if name in arrays else None
 
 
-def _wcs(arrays: Mapping[str, np.ndarray]) -> Any:
+def _wcs(arrays: Mapping[str, np.ndarray], path: Any) -> WCS | None:
     if "wcs_header" not in arrays:
         return None
-    from astropy.wcs import WCS
+    from astropy.io.fits import Header
+    from astropy.utils.exceptions import AstropyWarning
 
-    return WCS(str(arrays["wcs_header"]))
+    stored = arrays["wcs_header"]
+    try:
+        if stored.size != 1 or stored.dtype.kind not in "SU":
+            raise ValueError(f"it is an array of {stored.dtype} with shape {stored.shape}")
+        text = str(stored.astype(str).item())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)  # of cards that the error below names, or that do no harm
+            wcs = celestial_wcs(Header.fromstring(text, sep="\n" if "\n" in text else ""))
+            if wcs is None:
+                raise ValueError(f"no celestial axes are in {text[:40]!r}")
+            wcs.wcs.set()  # else it fails where it is first used
+    except ValueError as error:
+        reason = str(error).strip().splitlines()[-1].rstrip(".")
+        raise ValueError(
+            f"wcs_header in {path} is not a celestial WCS ({reason}): expected a FITS header as one string, such as "
+            "astropy's wcs.to_header_string(); put it right, or give pixel_scale (--pixel-scale) to do without."
+        ) from error
+    return wcs
 
 
 def _psf(arrays: Mapping[str, np.ndarray], oversampling: int | None, includes_pixel: bool | None) -> AbstractPSF | None:

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from astropy.io.fits import Header
+from astropy.wcs import WCS
 
 from jaxblend.errors import JaxblendWarning
 from jaxblend.forward.observation import Observation
@@ -74,6 +76,53 @@ def test_what_is_missing_is_said(tmp_path):
     np.savez(path, image=np.array([None, "x"], dtype=object))
     with pytest.raises(ValueError, match="could not be read"):
         read_npz(path)
+
+
+AXES = {
+    "CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP", "CRVAL1": 150.0, "CRVAL2": 2.0, "CRPIX1": 5.0, "CRPIX2": 6.0,
+    "CDELT1": -0.2 / 3600, "CDELT2": 0.2 / 3600, "A_ORDER": 2, "B_ORDER": 2, "A_2_0": 1e-4, "B_0_2": 1e-4,
+}  # fmt: skip
+
+
+def test_a_wcs_comes_back_with_its_distortions(tmp_path):
+    image = np.ones((1, 12, 10))
+    obs = Observation(image, 1.0, GaussianPSF(fwhm=0.7), wcs=WCS(Header(AXES)))
+    again = read_npz(write_npz(obs, tmp_path / "b.npz")).observation
+    corners = [0.0, 9.0, 200.0], [0.0, 11.0, 200.0]
+    expected = obs.wcs.pixel_to_world_values(*corners)
+    np.testing.assert_allclose(again.wcs.pixel_to_world_values(*corners), expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(again.frame.jacobian, obs.frame.jacobian, rtol=1e-6)
+
+
+@pytest.mark.parametrize("separator", ["", "\n"])
+def test_a_header_with_lines_is_a_wcs_too(tmp_path, separator):
+    header = np.bytes_(Header(AXES).tostring(sep=separator, endcard=False, padding=False))
+    np.savez(tmp_path / "b.npz", image=np.ones((1, 12, 10)), weight=np.ones((1, 12, 10)), wcs_header=header)
+    obs = read_npz(tmp_path / "b.npz", psf=GaussianPSF(fwhm=0.7)).observation
+    assert abs(obs.frame.pixel_scale - 0.2) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("hello", "no celestial axes are in 'hello'"),
+        ("", "no celestial axes are in ''"),
+        (3.0, r"an array of float64 with shape \(\)"),
+        (["SIMPLE  =  T", "NAXIS   =  2"], r"an array of <U12 with shape \(2,\)"),
+        (Header(AXES | {"CTYPE1": "RA---XYZ", "CTYPE2": "DEC--XYZ"}).tostring(), "Unrecognized projection code"),
+        (Header(AXES | {"CDELT1": 0.0}).tostring(), "singular"),
+    ],
+)
+def test_a_wcs_header_that_is_none_is_named(tmp_path, header, said):
+    path = tmp_path / "b.npz"
+    image = np.ones((1, 12, 10))
+    np.savez(path, image=image, weight=image, pixel_scale=0.2, wcs_header=header)
+    psf = GaussianPSF(fwhm=0.7)
+    with pytest.raises(
+        ValueError, match=rf"wcs_header in .*b\.npz is not a celestial WCS \(.*{said}.*FITS header as one"
+    ):
+        read_npz(path, psf=psf)
+    assert read_npz(path, psf=psf, pixel_scale=0.3).observation.wcs is None
 
 
 def test_the_hsc_blend(shared_data):
