@@ -27,7 +27,15 @@ def make_blend(rng, weight):
     )
     seeds = jnp.asarray([[-0.6, 0.1], [0.5, -0.2], [0.0, 0.0]])
     present = jnp.array([True, True, False])
-    return Blend((exposure,), seeds, present, jnp.array([False, True, False]), prior, BulgeDisk(), (tuple(range(len(exposure.image))),))
+    return Blend(
+        (exposure,),
+        seeds,
+        present,
+        jnp.array([False, True, False]),
+        prior,
+        BulgeDisk(),
+        (tuple(range(len(exposure.image))),),
+    )
 
 
 def test_normal_equations_match_automatic_differentiation():
