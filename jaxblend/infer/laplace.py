@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["covariance", "log_evidence"]
+__all__ = ["covariance", "log_evidence", "root"]
 
 _SMALLEST = 1e-7  # eigenvalue of a scaled Hessian that float32 sums can tell from 0
 
 
 def covariance(hessian: np.ndarray) -> np.ndarray:
     """Inverse (n, n) of J^T J; the prior's rows in J make it positive definite."""
+    half = root(hessian)
+    return half @ half.T
+
+
+def root(hessian: np.ndarray) -> np.ndarray:
+    """A matrix (n, n) that carries N(0, 1) to the Laplace approximation about its centre."""
     h = np.asarray(hessian, np.float64)
     if not np.isfinite(h).all():
         return np.full_like(h, np.nan)
     scale, values, vectors = _spectrum(h)
-    return (vectors / values) @ vectors.T * scale[:, None] * scale
+    return scale[:, None] * vectors / np.sqrt(values)
 
 
 def log_evidence(objective: float, hessian: np.ndarray) -> float:

@@ -1,0 +1,106 @@
+"""The objective near an optimum, some fifty times cheaper than in pixels: what samplers evaluate.
+
+The model's change from the optimum is seen through low wavenumbers, as in a fit's search. Of the chi2 of a change d,
+``-2 <w r, d> + <w d, d>`` with the residual r at the optimum, the first term is exact for any mask and weight (the
+product of w and r is taken in pixels), and of the second what even weights leave out is made up to second order by
+the exact J^T J.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxblend.forward.likelihood import Exposure, weighted_residual
+from jaxblend.forward.render import Grid, component_spectra, render
+from jaxblend.forward.scene import Sources
+from jaxblend.infer.columns import exact_normal_equations
+from jaxblend.infer.low_modes import LowModes, chosen_modes, interpolated_transfer, low_normal_equations
+from jaxblend.infer.posterior import Blend, in_bands
+
+__all__ = ["Surrogate"]
+
+_MOST_TAKEN = 0.3  # of the curvature of any direction
+
+
+class Surrogate(eqx.Module):
+    """Minus the log posterior density of a blend in whitened coordinates z: ``u = centre + root z``.
+
+    Value and slope are those of the objective at the centre. ``blend`` has no exposures; ``modes`` hold their images.
+    """
+
+    blend: Blend
+    modes: tuple[LowModes, ...]
+    centre: Float[Array, "K D"]
+    root: Float[Array, "KD KD"]
+    constant: Float[Array, ""]
+    slope: Float[Array, " KD"]
+    curvature: Float[Array, "KD KD"]
+
+    @classmethod
+    def at(cls, centre: Float[Array, "K D"], root: Float[Array, "KD KD"], blend: Blend) -> Surrogate:
+        """About an optimum, with the root of the Laplace covariance there."""
+        sources = blend.sources(centre)
+        modes = tuple(_about(in_bands(sources, bands), exposure) for exposure, bands in blend.with_bands())
+        hessian, gradient, value = exact_normal_equations(centre, blend)
+        low_hessian, low_gradient, low_value = low_normal_equations(centre, blend, modes)
+        lacking, axes = jnp.linalg.eigh(root.T @ (hessian - low_hessian) @ root)
+        # What is taken away must never be most of what is there: far from the centre nothing would hold a sampler.
+        curvature = (axes * jnp.maximum(lacking, -_MOST_TAKEN)) @ axes.T
+        bare = eqx.tree_at(lambda b: b.exposures, blend, ())
+        slope = root.T @ (gradient - low_gradient)
+        return cls(bare, modes, centre, root, value - low_value, slope, curvature)
+
+    def u(self, z: Float[Array, " KD"]) -> Float[Array, "K D"]:
+        """The prior's coordinates."""
+        return self.centre + (self.root @ z).reshape(self.centre.shape)
+
+    def __call__(self, z: Float[Array, " KD"]) -> Float[Array, ""]:
+        """The objective, with the constant that ``objective`` has."""
+        u = self.u(z)
+        sources = self.blend.sources(u)
+        value = self.constant + self.slope @ z + 0.5 * z @ self.curvature @ z + 0.5 * jnp.sum(u**2)
+        for mode, bands in zip(self.modes, map(np.array, self.blend.bands), strict=True):
+            real, imag = _scene(in_bands(sources, bands), mode)
+            value += 0.5 * jnp.sum((real - mode.data.real) ** 2) + 0.5 * jnp.sum((imag - mode.data.imag) ** 2)
+        return value
+
+
+def _about(sources: Sources, exposure: Exposure) -> LowModes:
+    """Low wavenumbers whose data are the model's own, moved by what the pixels' residual pulls at it."""
+
+    def misfit(added):
+        moved = eqx.tree_at(lambda e: e.image, exposure, exposure.image - added)
+        return 0.5 * jnp.sum(weighted_residual(sources, moved) ** 2)
+
+    frame = exposure.frame
+    rows, columns, ky, kx, share = chosen_modes(frame)
+    pull = -jax.grad(misfit)(jnp.zeros_like(exposure.image))
+    model = render(sources, frame, exposure.transfer)
+    # Weights where the light is: those of a bright galaxy hold its own noise.
+    light = model**2 + 1e-6 * jnp.mean(model**2, (1, 2), keepdims=True) + jnp.finfo(model.dtype).tiny
+    white = jnp.sum(exposure.root_weight**2 * light, (1, 2)) / jnp.sum(light, (1, 2))
+    root = jnp.sqrt(jnp.maximum(white, 1e-30)[:, None] * jnp.asarray(share, white.dtype))
+    to_centre = np.exp(1j * (ky * frame.centre[1] + kx * frame.centre[0]))
+    spectrum = jnp.fft.rfft2(pull)[:, rows, columns]
+    spectrum = spectrum * jnp.asarray(to_centre, spectrum.dtype)
+    transfer = interpolated_transfer(exposure.transfer, frame, ky, kx) * root
+    empty = LowModes(Grid.of(frame, ky=ky[None], kx=kx[None]), transfer, jnp.zeros_like(spectrum))
+    own = jax.lax.complex(*_scene(sources, empty))
+    return LowModes(empty.grid, transfer, own + spectrum * jnp.asarray(share, white.dtype) / root)
+
+
+def _scene(sources: Sources, mode: LowModes):
+    """Real and imaginary parts (C, M) of the weighted spectrum of all sources together."""
+    flux = jnp.where(sources.present[:, None, None], sources.flux, 0.0)
+    waves = jax.vmap(lambda s: component_spectra(s, mode.grid))(sources)[:, :, 0]
+    transfer = mode.transfer
+    if transfer.ndim == 3:  # a PSF per source
+        parts = [jnp.einsum("kmc,kmp->kcp", flux, part) for part in (waves.real, waves.imag)]
+        seen = (jax.lax.complex(*parts) * transfer).sum(0)
+        return seen.real, seen.imag
+    real, imag = (jnp.einsum("kmc,kmp->cp", flux, part) for part in (waves.real, waves.imag))
+    return real * transfer.real - imag * transfer.imag, real * transfer.imag + imag * transfer.real
