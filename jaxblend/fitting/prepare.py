@@ -23,6 +23,7 @@ from jaxblend.forward.observation import Observation
 from jaxblend.forward.psf import AbstractPSF
 from jaxblend.forward.sampled_psf import ImagePSF
 from jaxblend.forward.wcs import local_frame
+from jaxblend.forward.whitening import Whitening
 from jaxblend.infer.posterior import Blend
 from jaxblend.priors import Population, Prior, population_prior
 
@@ -46,14 +47,15 @@ class Item(eqx.Module):
     prior: Prior
     model: AbstractGalaxy
     scales: tuple[Float[Any, " C"], ...]
+    whitenings: tuple[Whitening | None, ...]
     bands: tuple[tuple[int, ...], ...] = eqx.field(static=True)
 
     def blend(self) -> Blend:
         """With the transfer functions, which are larger than the PSFs and made on the device."""
         exposures = tuple(
-            Exposure.through(psf, image, root_weight, frame, scale)
-            for image, root_weight, psf, frame, scale in zip(
-                self.images, self.root_weights, self.psfs, self.frames, self.scales, strict=True
+            Exposure.through(psf, image, root_weight, frame, scale, whitening)
+            for image, root_weight, psf, frame, scale, whitening in zip(
+                self.images, self.root_weights, self.psfs, self.frames, self.scales, self.whitenings, strict=True
             )
         )
         return Blend(exposures, self.seeds, self.present, self.is_star, self.prior, self.model, self.bands)
@@ -124,6 +126,9 @@ def prepare(
         prior=prior,
         model=model,
         scales=bands.scales,
+        whitenings=tuple(
+            Whitening.of(o.noise_correlation, p[1] > 0) for o, p in zip(observations, padded, strict=True)
+        ),
         bands=bands.of,
     )
     dtype = jnp.asarray(0.0, dtype=float).dtype

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxblend.errors import JaxblendWarning
-from jaxblend.forward import checks
+from jaxblend.forward import checks, noise_checks
 from jaxblend.forward.folding import choose_oversampling
 from jaxblend.forward.frame import Frame
 from jaxblend.forward.psf import AbstractPSF
@@ -52,6 +52,13 @@ class Observation:
         A name to record in catalogues.
     padding
         See ``Frame``: raise it for galaxies that are larger than the stamp.
+    noise_correlation
+        (h, w), or (C, h, w): correlation of the noise of two pixels that lie dy, dx apart, (0, 0) in the middle, such
+        as ``estimate_noise_correlation`` gives. White noise by default. ``weight`` stays the inverse variance of
+        each pixel.
+    gain
+        Photons per unit of flux, a number or one per band: ``weight`` is then that of the sky and the detector alone,
+        and a fit adds the photon noise of its own model, max(model, 0) / gain, to the variance.
 
     Attributes
     ----------
@@ -61,7 +68,8 @@ class Observation:
     Raises
     ------
     ValueError
-        If shapes do not match, a weight is negative, no pixel is usable, or the PSF is not one.
+        If shapes do not match, a weight is negative, no pixel is usable, the PSF is not one, or no noise has such a
+        correlation.
     """
 
     image: np.ndarray
@@ -73,6 +81,8 @@ class Observation:
     wcs: Any
     survey: str | None
     report: tuple[str, ...]
+    noise_correlation: np.ndarray | None
+    gain: np.ndarray | None
 
     def __init__(
         self,
@@ -90,6 +100,8 @@ class Observation:
         psf_oversampling=1,
         survey=None,
         padding=2.0,
+        noise_correlation=None,
+        gain=None,
     ):
         report: list[str] = []
         image = checks.image(image)
@@ -107,6 +119,8 @@ class Observation:
             "wcs": wcs,
             "survey": survey,
             "report": tuple(report),
+            "noise_correlation": noise_checks.noise_correlation(noise_correlation, image.shape[0]),
+            "gain": noise_checks.gain(gain, image.shape[0]),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)

@@ -16,6 +16,7 @@ from jaxtyping import Array, Complex, Float
 
 from jaxblend.forward.render import Grid, to_pixels
 from jaxblend.forward.scene import Sources
+from jaxblend.forward.whitening import whiten
 from jaxblend.infer.posterior import Blend, in_bands
 from jaxblend.priors.sources import unpack
 
@@ -95,15 +96,15 @@ def exact_normal_equations(u: Float[Array, "K D"], blend: Blend):
         spectrum = grid.sky_x.shape
 
         def band(flux, columns, inputs, frame=frame, spectrum=spectrum):
-            image, root_weight = inputs
+            image, root_weight, coefficients = inputs
             pixels = to_pixels(jax.lax.complex(*columns).reshape(*columns[0].shape[:2], *spectrum), frame)
             model = jnp.einsum("km,kmyx->yx", flux, pixels[:, -flux.shape[1] :])
-            residual = ((model - image) * root_weight).reshape(-1)
-            flat = (pixels * root_weight).reshape(-1, residual.size)
+            residual = whiten((model - image) * root_weight, coefficients).reshape(-1)
+            flat = whiten(pixels * root_weight, coefficients).reshape(-1, residual.size)
             return flat @ flat.T, flat @ residual, residual @ residual
 
         transfer = exposure.transfer.reshape(*exposure.transfer.shape[:-2], -1)
-        inputs = exposure.image, exposure.root_weight
+        inputs = exposure.image, exposure.root_weight, exposure.coefficients
         parts = accumulate(band, in_bands(sources, bands), grid, transfer, inputs, chain[bands])
         hessian, gradient, value = hessian + parts[0], gradient + parts[1], value + 0.5 * parts[2]
     return hessian, gradient, value

@@ -1,4 +1,4 @@
-"""The blend seen through its low wavenumbers alone, as if noise were the same everywhere: no FFT, a hundredth of the numbers.
+"""The blend seen through its low wavenumbers alone, its noise taken as even: no FFT, a hundredth of the numbers.
 
 Galaxies convolved with a PSF hold little beyond a part of the Nyquist wavenumber, so that a few hundred modes say
 nearly all of where a fit has to go. Good enough to search from many starts and for the metric of a step; the

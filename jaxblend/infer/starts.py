@@ -28,8 +28,8 @@ def modes_and_fluxes(blend: Blend) -> tuple[tuple[LowModes, ...], Float[Array, "
     drawn = [images(in_bands(unit, bands), exposure.frame, exposure.transfer) for exposure, bands in blend.with_bands()]
     weighed = []
     for exposure, apart in zip(blend.exposures, drawn, strict=True):
-        flat = (apart * exposure.root_weight).reshape(*apart.shape[:2], -1)
-        weighed.append((flat, (exposure.image * exposure.root_weight).reshape(exposure.image.shape[0], -1)))
+        flat = exposure.whitened(apart).reshape(*apart.shape[:2], -1)
+        weighed.append((flat, exposure.whitened(exposure.image).reshape(exposure.image.shape[0], -1)))
     fluxes = _nonnegative(weighed, total, blend)
     filled = [jnp.einsum("kc,kchw->chw", fluxes[:, b], d) for (_, b), d in zip(blend.with_bands(), drawn, strict=True)]
     return tuple(map(low_modes, blend.exposures, filled)), fluxes

@@ -62,12 +62,12 @@ def _diagnostics(u, blend):
         total = each.sum(0)
         weight = exposure.root_weight**2
         used = weight > 0
-        residual2 = (exposure.image - total) ** 2 * weight
+        residual2 = exposure.whitened(exposure.image - total) ** 2
         chi2 = chi2.at[bands].add(residual2.sum((1, 2)))
         pixels = pixels.at[bands].add(used.sum((1, 2)).astype(total.dtype))
         # White weights of each band where the map is masked, so that masked light counts as light.
         white = (weight.sum((1, 2)) / jnp.maximum(used.sum((1, 2)), 1))[:, None, None]
-        power += ((each * exposure.root_weight) ** 2).sum((1, 2, 3))
+        power += (exposure.whitened(each) ** 2).sum((1, 2, 3))
         light += (each**2 * white).sum((1, 2, 3))
         everything += (whole * white[:, 0, 0]).sum(1)
         seen += (each**2 * white * used).sum((1, 2, 3))
