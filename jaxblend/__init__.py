@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jaxblend.infer.flags import Flag, Outcome, decode_flags
     from jaxblend.io.surveys import get_survey
     from jaxblend.priors import Population, Prior, population_prior
+    from jaxblend.sampling.numpyro_model import numpyro_model
     from jaxblend.simulation import BlendSampler, draw_blends, psf_from_galsim, simulate, simulate_blends
 
 _HOMES = {
@@ -38,6 +39,7 @@ _HOMES = {
     "jaxblend.infer.flags": ("Flag", "Outcome", "decode_flags"),
     "jaxblend.io.surveys": ("get_survey",),
     "jaxblend.priors": ("Population", "Prior", "population_prior"),
+    "jaxblend.sampling.numpyro_model": ("numpyro_model",),
     "jaxblend.simulation": ("BlendSampler", "draw_blends", "psf_from_galsim", "simulate", "simulate_blends"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -48,6 +50,7 @@ __all__ = [  # noqa: RUF022 (names are resolved below; in the order of a user's 
     "BulgeDisk", "Sersic", "Exponential", "DeVaucouleurs", "Star",
     "Population", "Prior", "population_prior",
     "fit", "fit_batch", "Fit", "Flag", "Outcome", "decode_flags",
+    "numpyro_model",
     "detect", "deblend", "simulate", "simulate_blends", "BlendSampler", "draw_blends",
     "plot", "JaxblendWarning",
 ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Draws from the posterior of a blend, and the blend as a NumPyro model."""
