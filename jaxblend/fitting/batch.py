@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from jaxblend.errors import JaxblendWarning
 from jaxblend.fitting.bands import Bands
 from jaxblend.fitting.failed import failed_fit
+from jaxblend.fitting.photons import with_root_weights
 from jaxblend.fitting.prepare import prepare
 from jaxblend.fitting.result import Fit
 from jaxblend.fitting.solve import shape_key, solve
@@ -117,8 +118,8 @@ def _run(entries, reference, batch_size, keep) -> list[tuple[int, Fit]]:
     full = items if len(items) == 1 else items + items[:1] * (batch_size - len(items))
     results = solve(full, reference)[: len(items)]
     return [
-        (i, Fit.of(group, item, *result, reference=reference, keep=keep))
-        for (i, item, group), result in zip(entries, results, strict=True)
+        (i, Fit.of(group, with_root_weights(item, roots), *result, reference=reference, keep=keep))
+        for (i, item, group), (*result, roots) in zip(entries, results, strict=True)
     ]
 
 

@@ -24,7 +24,7 @@ def failed_fit(observations, positions, message: str, reference: int, **options)
     blank = tuple(o.replace(weight=np.ones_like(o.weight), image=np.zeros_like(o.image)) for o in observations)
     item = prepare(blank, np.repeat(_middle(blank), n, axis=0), **options)
     shapes = eqx.filter_eval_shape(compute, item, reference)
-    result, summary = jax.tree.map(_nothing, shapes)
+    result, summary, _ = jax.tree.map(_nothing, shapes)
     fit = Fit.of(observations, item, result, summary, reference=reference, keep=True)
     # Nothing can be drawn of it: it is kept without images, like a fit whose images were let go.
     return dataclasses.replace(fit, observations=(), item=None, context={**fit.context, "message": message})

@@ -48,6 +48,7 @@ class Item(eqx.Module):
     model: AbstractGalaxy
     scales: tuple[Float[Any, " C"], ...]
     whitenings: tuple[Whitening | None, ...]
+    gains: tuple[Float[Any, " C"] | None, ...]
     bands: tuple[tuple[int, ...], ...] = eqx.field(static=True)
 
     def blend(self) -> Blend:
@@ -129,6 +130,7 @@ def prepare(
         whitenings=tuple(
             Whitening.of(o.noise_correlation, p[1] > 0) for o, p in zip(observations, padded, strict=True)
         ),
+        gains=tuple(o.gain for o in observations),
         bands=bands.of,
     )
     dtype = jnp.asarray(0.0, dtype=float).dtype

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from jaxblend.fitting.bands import Bands
+from jaxblend.fitting.photons import normalisation
 from jaxblend.fitting.prepare import Item
 from jaxblend.forward.observation import Observation
 from jaxblend.forward.render import images as render_images
@@ -72,6 +73,7 @@ class Fit:
             "zero_points": bands.zero_points,
             "survey": [o.survey for o in observations],
             "model": type(item.model).__name__,
+            "noise_normalisation": normalisation(item, observations),
         }
         stars = np.asarray(item.is_star)[:n]
         return cls(
@@ -127,7 +129,8 @@ class Fit:
     @property
     def log_evidence(self) -> float:
         """Laplace estimate of ln Z, up to the noise's normalisation."""
-        return laplace.log_evidence(float(self.result.objective), np.asarray(self.result.hessian))
+        found = laplace.log_evidence(float(self.result.objective), np.asarray(self.result.hessian))
+        return found + self.context["noise_normalisation"]
 
     @property
     def outcome(self) -> Outcome:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxblend.fitting.photons import has_photon_noise, with_photon_noise
 from jaxblend.fitting.prepare import Item
 from jaxblend.infer.each import each
-from jaxblend.infer.map import MapResult, maximum_a_posteriori
+from jaxblend.infer.map import MapResult, maximum_a_posteriori, polished
 from jaxblend.infer.summary import Summary, summarise
 
 __all__ = ["compute", "shape_key", "solve"]
@@ -24,20 +26,25 @@ def shape_key(item: Item):
     return structure, tuple((x.shape, str(x.dtype)) for x in leaves), tuple(map(repr, jax.tree.leaves(static)))
 
 
-def solve(items: Sequence[Item], reference: int) -> list[tuple[MapResult, Summary]]:
-    """Fit items of one key; the results are NumPy, one pair per item."""
+def solve(items: Sequence[Item], reference: int) -> list[tuple[MapResult, Summary, Any]]:
+    """Fit items of one key; the results are NumPy, those of ``compute`` per item."""
     stacked = jax.tree.map(lambda *x: np.stack(x) if eqx.is_array(x[0]) else x[0], *items)
     results = jax.tree.map(np.asarray, _solve(stacked, reference))
     return [jax.tree.map(lambda x, i=i: x[i], results) for i in range(len(items))]
 
 
-def compute(item: Item, reference: int) -> tuple[MapResult, Summary]:
-    """Fit one blend, on the device."""
+def compute(item: Item, reference: int) -> tuple[MapResult, Summary, Any]:
+    """Fit one blend, on the device; last come the root weights that were fitted with, if not those of the item."""
     # Accelerators else multiply matrices with ten bits, which curvatures do not survive.
     with jax.default_matmul_precision("highest"):
         blend = item.blend()
         result = maximum_a_posteriori(blend)
-        return result, summarise(result.u, blend, reference)
+        if not has_photon_noise(item):
+            return result, summarise(result.u, blend, reference), None
+        item = with_photon_noise(item, result.u)
+        blend = item.blend()
+        result = polished(result, blend)
+        return result, summarise(result.u, blend, reference), item.root_weights
 
 
 @eqx.filter_jit

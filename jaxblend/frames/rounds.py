@@ -123,7 +123,10 @@ def _without_others(observation, sources, group, stamp, residual, owner) -> Obse
         if shared is not None:
             image[(slice(None), *shared[0])] += fitted.image[(slice(None), *shared[1])]
     foreign = (owner[stamp] >= 0) & ~np.isin(owner[stamp], group)
-    return cutout.replace(image=image, weight=np.where(foreign, 0.0, cutout.weight).astype(np.float32))
+    weight = np.asarray(cutout.weight)
+    if cutout.gain is not None:  # light that is taken away leaves its photon noise behind
+        weight = weight / (1 + weight * np.maximum(cutout.image - image, 0) / cutout.gain[:, None, None])
+    return cutout.replace(image=image, weight=np.where(foreign, 0.0, weight).astype(np.float32))
 
 
 def _owners(sources: Sequence[FrameSource], shape: tuple[int, int]) -> Int[np.ndarray, "H W"]:

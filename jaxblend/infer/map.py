@@ -22,7 +22,7 @@ from jaxblend.infer.low_modes import LowModes, low_normal_equations
 from jaxblend.infer.posterior import Blend, objective
 from jaxblend.infer.starts import dispersed_starts, modes_and_fluxes
 
-__all__ = ["MapResult", "maximum_a_posteriori"]
+__all__ = ["MapResult", "maximum_a_posteriori", "polished"]
 
 _SEARCH_STEPS = 40
 _FOLLOW_STEPS = 25
@@ -39,7 +39,7 @@ _APART = 3.0  # standard deviations between modes
 
 
 class MapResult(eqx.Module):
-    """The best point found and the curvature there."""
+    """The best point found and the curvature there; the next best mode, which means something where one is flagged."""
 
     u: Float[Array, "K D"]
     objective: Float[Array, ""]
@@ -48,6 +48,8 @@ class MapResult(eqx.Module):
     steps: Int[Array, ""]
     second_mode: Bool[Array, " K"]
     second_objective: Float[Array, ""]
+    second_u: Float[Array, "K D"]
+    second_hessian: Float[Array, "KD KD"]
 
 
 def maximum_a_posteriori(blend: Blend, starts: Float[Array, "S K D"] | None = None) -> MapResult:
@@ -73,6 +75,24 @@ def maximum_a_posteriori(blend: Blend, starts: Float[Array, "S K D"] | None = No
         steps=best.steps + steps,
         second_mode=apart & (gap < _SECOND_MODE) & blend.present,
         second_objective=final.value + gap,
+        second_u=other.point.u,
+        second_hessian=other.point.hessian,
+    )
+
+
+def polished(result: MapResult, blend: Blend) -> MapResult:
+    """The minimum next to a result that was found with other weights; what is known of a second mode stays."""
+    final, steps = _polish(result.u, blend)
+    return MapResult(
+        u=final.u,
+        objective=final.value,
+        hessian=final.hessian,
+        decrement=0.5 * jnp.vdot(final.gradient, solve(final.hessian, final.gradient)),
+        steps=result.steps + steps,
+        second_mode=result.second_mode,
+        second_objective=final.value + (result.second_objective - result.objective),
+        second_u=result.second_u,
+        second_hessian=result.second_hessian,
     )
 
 
