@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxblend import plot
-    from jaxblend.detection import detect
+    from jaxblend.detection import (
+        correlation_from_covariance,
+        correlation_from_power,
+        detect,
+        estimate_noise_correlation,
+    )
     from jaxblend.errors import JaxblendWarning
     from jaxblend.fitting import Fit, fit, fit_batch
     from jaxblend.forward.frame import Frame
@@ -27,7 +32,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "jaxblend": ("plot",),
-    "jaxblend.detection": ("detect",),
+    "jaxblend.detection": (
+        "correlation_from_covariance",
+        "correlation_from_power",
+        "detect",
+        "estimate_noise_correlation",
+    ),
     "jaxblend.errors": ("JaxblendWarning",),
     "jaxblend.fitting": ("Fit", "fit", "fit_batch"),
     "jaxblend.forward.frame": ("Frame",),
@@ -46,6 +56,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 (names are resolved below; in the order of a user's work)
     "get_survey", "Observation", "Frame",
+    "estimate_noise_correlation", "correlation_from_power", "correlation_from_covariance",
     "GaussianPSF", "MoffatPSF", "KolmogorovPSF", "AiryPSF", "ConvolvedPSF", "ImagePSF", "psf_from_galsim",
     "BulgeDisk", "Sersic", "Exponential", "DeVaucouleurs", "Star",
     "Population", "Prior", "population_prior",

@@ -22,12 +22,12 @@ def noise_correlation(value, n_bands: int) -> Float[np.ndarray, "C h w"] | None:
         return None
     array = _real("noise_correlation", value)
     expected = f"give (h, w) or ({n_bands}, h, w) with odd h and w, and the 1 of a pixel with itself in the middle"
+    if not np.isfinite(array).all():
+        raise ValueError(f"noise_correlation has {int((~np.isfinite(array)).sum())} NaN or infinite values: {expected}")
     if array.ndim == 2:
         array = np.broadcast_to(array, (n_bands, *array.shape))
     if array.ndim != 3 or len(array) != n_bands or any(n % 2 == 0 for n in array.shape[1:]):
         raise ValueError(f"noise_correlation has shape {np.shape(value)}: {expected}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"noise_correlation has {int((~np.isfinite(array)).sum())} NaN or infinite values: {expected}")
     if max(array.shape[1:]) > 2 * _LONGEST + 1:
         raise ValueError(
             f"noise_correlation is {array.shape[1]} x {array.shape[2]}: at most {_LONGEST} pixels to each side of its "
