@@ -25,6 +25,7 @@ from jaxblend.forward.sampled_psf import ImagePSF
 IMAGE = np.random.default_rng(0).normal(size=(2, 32, 40))
 ONES = np.ones(IMAGE.shape)
 PLACES = np.array([[10.0, 12.0], [24.0, 18.0]])
+CORRELATION = np.outer([0.3, 1, 0.3], [0.3, 1, 0.3])
 
 HEAD = """# Wrong input
 
@@ -119,6 +120,11 @@ def of_observation() -> dict[str, Callable[[], object]]:
         "zero point NaN": {"zero_point": np.nan},
         "zero point of 1e4": {"zero_point": 1e4},
         "padding below 1": {"padding": 0.5},
+        "noise correlation with an even side": {"noise_correlation": np.ones((2, 3))},
+        "covariance as noise correlation": {"noise_correlation": 4 * CORRELATION},
+        "noise correlation off its middle": {"noise_correlation": np.triu(CORRELATION)},
+        "noise correlation of no noise": {"noise_correlation": np.maximum(CORRELATION, 0.9)},
+        "gain of 0": {"gain": 0.0},
     }
     calls: dict[str, Callable[[], object]] = {k: lambda v=v: observe(**v) for k, v in inputs.items()}
     return calls | {

@@ -14,7 +14,14 @@ import functools
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-__all__ = ["correlation_at", "neighbourhood", "power_on_grid", "prediction_radius", "whitening_coefficients"]
+__all__ = [
+    "correlation_at",
+    "full_stencil",
+    "neighbourhood",
+    "power_on_grid",
+    "prediction_radius",
+    "whitening_coefficients",
+]
 
 _FARTHEST = 4  # pixels: 40 neighbours
 _MISSED = 0.05  # of an error bar
@@ -54,15 +61,20 @@ def prediction_radius(correlation: Float[np.ndarray, "h w"]) -> int:
     ky, kx = k[:, None], k[None, :]
     templates = [np.exp(-(ky**2 + kx**2) * (width / 2.3548) ** 2) for width in _WIDTHS]
     for radius in range(1, _FARTHEST):
-        offsets = neighbourhood(radius)
-        row = _solved(correlation, offsets, np.ones((1, len(offsets) - 1), bool))[0]
-        response = sum(c * np.exp(1j * (ky * y + kx * x)) for c, (y, x) in zip(row, offsets, strict=True))
+        row = zip(full_stencil(correlation, radius), neighbourhood(radius), strict=True)
+        response = sum(c * np.exp(1j * (ky * y + kx * x)) for c, (y, x) in row)
         precision = np.abs(response) ** 2
         # The scatter of a flux that is weighted by this precision, and the scatter that it claims.
         pulls = [np.sqrt((t * power * precision**2).sum() / (t * precision).sum()) for t in templates]
         if max(abs(pull - 1) for pull in pulls) < _MISSED:
             return radius
     return _FARTHEST
+
+
+def full_stencil(correlation: Float[np.ndarray, "h w"], radius: int) -> Float[np.ndarray, " J"]:
+    """Factors of the pixels at the offsets of ``neighbourhood``, where all of them are used."""
+    offsets = neighbourhood(radius)
+    return _solved(correlation, offsets, np.ones((1, len(offsets) - 1), bool))[0]
 
 
 def whitening_coefficients(

@@ -72,7 +72,8 @@ def read_npz(
     """Read a blend from a NumPy archive.
 
     The arrays are image (or images), weight or variance, psf (or psfs), and optionally mask, bands (or filters),
-    positions (n, 2) (or a structured catalog with x and y), pixel_scale, zero_point, wcs_header.
+    positions (n, 2) (or a structured catalog with x and y), pixel_scale, zero_point, wcs_header, noise_correlation and
+    gain.
 
     Parameters
     ----------
@@ -121,6 +122,8 @@ def read_npz(
         zero_point=arrays.get("zero_point") if zero_point is None else zero_point,
         mask=bad_pixels(arrays["mask"], mask_bits) if "mask" in arrays else None,
         survey=survey if survey is not None else _text(arrays, "survey"),
+        noise_correlation=arrays.get("noise_correlation"),
+        gain=arrays.get("gain"),
     )
     return StoredBlend(observation, _positions(_find(arrays, "positions"), path), arrays.get("isolated"))
 
@@ -137,7 +140,7 @@ def write_npz(
     Parameters
     ----------
     observation : Observation
-        Its image, weight, PSF, bands, zero points and pixel scale or WCS are stored.
+        Its image, weight, PSF, bands, zero points, pixel scale or WCS, and what is known of its noise are stored.
     path : path
         An existing file is replaced, in one step.
     positions : (n, 2) array, optional
@@ -161,6 +164,8 @@ def write_npz(
     optional = {
         "zero_point": observation.zero_point,
         "survey": observation.survey,
+        "noise_correlation": observation.noise_correlation,
+        "gain": observation.gain,
         "wcs_header": None if observation.wcs is None else observation.wcs.to_header_string(relax=True),
         "positions": positions,
         "isolated": isolated,

@@ -138,3 +138,13 @@ def test_the_hsc_blend(shared_data):
     assert np.all(obs.weight > 0)
     bad = read_npz(path, pixel_scale=0.168, mask_bits=4 + 8).observation
     assert 0 < np.mean(bad.weight == 0) < 0.2
+
+
+def test_what_is_known_of_the_noise_comes_back(tmp_path):
+    correlation = np.outer([0.3, 1, 0.3], [0.3, 1, 0.3])
+    obs = Observation(
+        np.zeros((2, 12, 10)), 1.0, GaussianPSF(0.7), pixel_scale=0.2, noise_correlation=correlation, gain=[2.0, 3.0]
+    )
+    again = read_npz(write_npz(obs, tmp_path / "b.npz")).observation
+    np.testing.assert_allclose(again.noise_correlation, [correlation, correlation])
+    np.testing.assert_array_equal(again.gain, [2, 3])
