@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,7 @@ from jaxblend.forward.render import images_and_power
 from jaxblend.infer.posterior import Blend, in_bands
 from jaxblend.priors.sources import unpack
 
-__all__ = ["Summary", "quantity_names", "summarise"]
+__all__ = ["Summary", "quantities", "quantity_names", "summarise"]
 
 
 class Summary(eqx.Module):
@@ -34,22 +36,26 @@ def quantity_names(bands) -> tuple[str, ...]:
 
 def summarise(u: Float[Array, "K D"], blend: Blend, reference: int) -> Summary:
     """Report on the point ``u``; ``reference`` is the band whose flux fractions define radius and bulge fraction."""
+    one = functools.partial(_quantities_of_one, blend=blend, reference=reference)
+    slopes = jax.vmap(jax.jacfwd(one))(u, blend.seeds, blend.is_star)
+    return Summary(quantities(u, blend, reference), slopes, *_diagnostics(u, blend))
 
-    def quantities(u, seed, is_star):
-        vector = blend.prior.physical(u)
-        position, flux, shape = unpack(vector, blend.model, blend.n_bands)
-        total = flux.sum(0)
-        fractions = flux[:, reference] / total[reference]
-        radius = blend.model.half_light_radius(shape, fractions)
-        shear = blend.model.shear(shape, fractions)
-        bulge = fractions[0] if fractions.shape[0] > 1 else jnp.zeros(())
-        extended = jnp.where(is_star, 0.0, jnp.stack([radius, *shear, bulge]))
-        return jnp.concatenate([seed + position, vector[2 : 2 + blend.n_bands], extended])
 
-    arguments = (u, blend.seeds, blend.is_star)
-    values = jax.vmap(quantities)(*arguments)
-    slopes = jax.vmap(jax.jacfwd(quantities))(*arguments)
-    return Summary(values, slopes, *_diagnostics(u, blend))
+def quantities(u: Float[Array, "K D"], blend: Blend, reference: int) -> Float[Array, "K Q"]:
+    """What the catalogue reports of every source: see ``quantity_names``."""
+    one = functools.partial(_quantities_of_one, blend=blend, reference=reference)
+    return jax.vmap(one)(u, blend.seeds, blend.is_star)
+
+
+def _quantities_of_one(u, seed, is_star, blend, reference):
+    vector = blend.prior.physical(u)
+    position, flux, shape = unpack(vector, blend.model, blend.n_bands)
+    fractions = flux[:, reference] / flux[:, reference].sum()
+    radius = blend.model.half_light_radius(shape, fractions)
+    shear = blend.model.shear(shape, fractions)
+    bulge = fractions[0] if fractions.shape[0] > 1 else jnp.zeros(())
+    extended = jnp.where(is_star, 0.0, jnp.stack([radius, *shear, bulge]))
+    return jnp.concatenate([seed + position, vector[2 : 2 + blend.n_bands], extended])
 
 
 def _diagnostics(u, blend):

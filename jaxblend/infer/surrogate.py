@@ -15,8 +15,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxblend.forward.likelihood import Exposure, weighted_residual
-from jaxblend.forward.render import Grid, component_spectra, render
+from jaxblend.forward.render import Grid, render
 from jaxblend.forward.scene import Sources
+from jaxblend.forward.whitening import power_at
 from jaxblend.infer.columns import exact_normal_equations
 from jaxblend.infer.low_modes import LowModes, chosen_modes, interpolated_transfer, low_normal_equations
 from jaxblend.infer.posterior import Blend, in_bands
@@ -84,6 +85,8 @@ def _about(sources: Sources, exposure: Exposure) -> LowModes:
     light = model**2 + 1e-6 * jnp.mean(model**2, (1, 2), keepdims=True) + jnp.finfo(model.dtype).tiny
     white = jnp.sum(exposure.root_weight**2 * light, (1, 2)) / jnp.sum(light, (1, 2))
     root = jnp.sqrt(jnp.maximum(white, 1e-30)[:, None] * jnp.asarray(share, white.dtype))
+    if exposure.whitening is not None:
+        root = root * jax.lax.rsqrt(power_at(exposure.whitening.correlation, ky, kx))
     to_centre = np.exp(1j * (ky * frame.centre[1] + kx * frame.centre[0]))
     spectrum = jnp.fft.rfft2(pull)[:, rows, columns]
     spectrum = spectrum * jnp.asarray(to_centre, spectrum.dtype)
@@ -95,12 +98,22 @@ def _about(sources: Sources, exposure: Exposure) -> LowModes:
 
 def _scene(sources: Sources, mode: LowModes):
     """Real and imaginary parts (C, M) of the weighted spectrum of all sources together."""
-    flux = jnp.where(sources.present[:, None, None], sources.flux, 0.0)
-    waves = jax.vmap(lambda s: component_spectra(s, mode.grid))(sources)[:, :, 0]
+    parts = _spectra(sources, mode.grid)
     transfer = mode.transfer
     if transfer.ndim == 3:  # a PSF per source
-        parts = [jnp.einsum("kmc,kmp->kcp", flux, part) for part in (waves.real, waves.imag)]
-        seen = (jax.lax.complex(*parts) * transfer).sum(0)
+        seen = (jax.lax.complex(*(jnp.einsum("kmc,kmp->kcp", sources.flux, part) for part in parts)) * transfer).sum(0)
         return seen.real, seen.imag
-    real, imag = (jnp.einsum("kmc,kmp->cp", flux, part) for part in (waves.real, waves.imag))
+    real, imag = (jnp.einsum("kmc,kmp->cp", sources.flux, part) for part in parts)
     return real * transfer.real - imag * transfer.imag, real * transfer.imag + imag * transfer.real
+
+
+def _spectra(sources: Sources, grid: Grid):
+    """Real and imaginary parts (K, components, M) of unit fluxes; complex numbers would take half as long again."""
+
+    def one(source):
+        position, shape = (jnp.where(source.present, value, 0.0) for value in (source.position, source.shape))
+        amplitudes = source.model.amplitudes(shape, grid.sky_x, grid.sky_y)[:, 0] * source.present
+        turn = grid.phase(position)[0]
+        return amplitudes * turn.real, amplitudes * turn.imag
+
+    return jax.vmap(one)(sources)

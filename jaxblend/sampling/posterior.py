@@ -1,0 +1,136 @@
+"""Draws from the posterior of one blend, and how far they can be trusted."""
+
+from __future__ import annotations
+
+import dataclasses
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from jaxblend.fitting.result import Fit
+from jaxblend.forward.render import images as render_images
+from jaxblend.infer.posterior import in_bands
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+
+__all__ = ["Posterior"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Posterior:
+    """Equally weighted draws of n sources.
+
+    Attributes
+    ----------
+    method : str
+        That made them: "laplace", "importance" or "nuts".
+    u : ndarray
+        (chains, S, n, D), coordinates in which the prior is N(0, 1); methods without chains have one.
+    quantities : ndarray
+        (chains, S, n, Q), in the order of ``quantity_names``.
+    diagnostics : dict
+        ``effective_draws`` and, of chains, ``r_hat`` of the worst quantity; ``k_hat`` of importance weights (above 0.7
+        they cannot be trusted); ``divergences``; ``log_evidence``; ``modes`` in the proposal; ``density_error``, the
+        scatter of the log density that was sampled about that in pixels.
+    """
+
+    method: str
+    u: Float[np.ndarray, "chains S n D"]
+    quantities: Float[np.ndarray, "chains S n Q"]
+    quantity_names: tuple[str, ...]
+    bands: tuple[str, ...]
+    zero_points: Float[np.ndarray, " C"]
+    stars: np.ndarray
+    diagnostics: dict[str, Any]
+    fit: Fit | None = None
+
+    @property
+    def draws(self) -> Float[np.ndarray, "S n Q"]:
+        """All chains together."""
+        return self.quantities.reshape(-1, *self.quantities.shape[2:])
+
+    def of(self, name: str) -> Float[np.ndarray, "S n"]:
+        """Draws of one quantity: a name of ``quantity_names``, ``flux_<band>``, ``mag_<band>``, ``x`` or ``y``."""
+        if name in self.quantity_names:
+            return self.draws[..., self.quantity_names.index(name)]
+        kind, _, band = name.partition("_")
+        if kind in ("flux", "mag") and band in self.bands:
+            log_flux = self.draws[..., self.quantity_names.index(f"log_flux_{band}")]
+            zero_point = self.zero_points[self.bands.index(band)]
+            return np.exp(log_flux) if kind == "flux" else zero_point - 2.5 / np.log(10) * log_flux
+        if name in ("x", "y") and self.fit is not None:
+            pixels = self.fit.context["frames"][0].sky_to_pixel(np.asarray(self.draws[..., :2], float))
+            return pixels[..., ("x", "y").index(name)]
+        raise ValueError(f"there are no draws of {name!r}: give one of {', '.join(self._names)}")
+
+    def summary(self) -> QTable:
+        """A row per source: mean, standard deviation and the 16, 50 and 84 % quantiles of every quantity."""
+        from astropy.table import QTable
+
+        table = QTable(meta={"method": self.method, **self.diagnostics})
+        table["id"] = np.arange(self.quantities.shape[2])
+        table["kind"] = np.where(self.stars, "star", "galaxy")
+        for name in self._names:
+            values = np.asarray(self.of(name), float)
+            table[name], table[f"{name}_err"] = values.mean(0), values.std(0)
+            for percent in (16, 50, 84):
+                table[f"{name}_p{percent}"] = np.percentile(values, percent, axis=0)
+        return table
+
+    def images(self, n: int = 20, observation: int = 0) -> Float[np.ndarray, "S n C H W"]:
+        """Deblended images of n draws, spread evenly over all of them."""
+        if self.fit is None or self.fit.item is None:
+            raise ValueError("images need the fit that was sampled, with its images; a loaded posterior has none")
+        u = self.u.reshape(-1, *self.u.shape[2:])
+        chosen = u[np.linspace(0, len(u) - 1, min(n, len(u))).astype(int)]
+        padded = np.zeros((len(chosen), *self.fit.result.u.shape), self.fit.result.u.dtype)
+        padded[:, : chosen.shape[1]] = chosen
+        height, width = self.fit.context["shape"][observation]
+        item = jax.tree.map(lambda x: jax.numpy.asarray(x) if eqx.is_array(x) else x, self.fit.item)
+        drawn = np.asarray(_draw(item, padded, observation))
+        return drawn[:, : chosen.shape[1], :, :height, :width]
+
+    def to_arviz(self):
+        """An ArviZ ``InferenceData`` with the dimensions chain, draw, source (and band)."""
+        from jaxblend.sampling.storage import to_arviz
+
+        return to_arviz(self)
+
+    def save(self, path: str | PathLike) -> None:
+        """Write a netCDF file: draws, names and diagnostics; not the images."""
+        from jaxblend.sampling.storage import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike) -> Posterior:
+        """What ``save`` has written."""
+        from jaxblend.sampling.storage import load
+
+        return cls(**load(path))
+
+    def __repr__(self) -> str:
+        chains, draws, n = self.quantities.shape[:3]
+        found = ", ".join(f"{k}={v:.3g}" for k, v in self.diagnostics.items() if isinstance(v, (int, float)))
+        return f"Posterior({self.method}, {chains} x {draws} draws of {n} sources; {found})"
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """What a summary reports."""
+        pixels = ("x", "y") if self.fit is not None else self.quantity_names[:2]
+        fluxes = tuple(f"flux_{band}" for band in self.bands)
+        known = np.isfinite(self.zero_points)
+        magnitudes = tuple(f"mag_{band}" for band, good in zip(self.bands, known, strict=True) if good)
+        return pixels + fluxes + magnitudes + self.quantity_names[2 + len(self.bands) :]
+
+
+@eqx.filter_jit
+def _draw(item, u, observation: int):
+    blend = item.blend()
+    exposure, bands = blend.with_bands()[observation]
+    return jax.lax.map(lambda u: render_images(in_bands(blend.sources(u), bands), exposure.frame, exposure.transfer), u)

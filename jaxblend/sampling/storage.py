@@ -1,0 +1,74 @@
+"""Posterior draws as netCDF files, which xarray and ArviZ read too, and as ArviZ data."""
+
+from __future__ import annotations
+
+import json
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxblend.io.atomic import atomic_path, to_json
+
+if TYPE_CHECKING:
+    from jaxblend.sampling.posterior import Posterior
+
+__all__ = ["load", "save", "to_arviz"]
+
+_DIMENSIONS = {
+    "u": ("chain", "draw", "source", "parameter"),
+    "quantities": ("chain", "draw", "source", "quantity"),
+    "zero_points": ("band",),
+    "stars": ("source",),
+}
+_WORDS = ("method", "quantity_names", "bands", "diagnostics")  # as JSON in one attribute
+
+
+def save(posterior: Posterior, path: str | PathLike) -> None:
+    """Write draws, names and diagnostics (netCDF 3, 64-bit offsets); the file appears whole or not at all."""
+    from scipy.io import netcdf_file
+
+    arrays = {name: np.asarray(getattr(posterior, name)) for name in _DIMENSIONS}
+    arrays["stars"] = arrays["stars"].astype(np.int8)
+    with atomic_path(path) as temporary, netcdf_file(str(temporary), "w", version=2) as file:
+        file.jaxblend = to_json({name: getattr(posterior, name) for name in _WORDS})
+        sizes = {d: n for k, a in arrays.items() for d, n in zip(_DIMENSIONS[k], a.shape, strict=True)}
+        for dimension, size in sizes.items():
+            file.createDimension(dimension, size)
+        for name, array in arrays.items():
+            file.createVariable(name, array.dtype, _DIMENSIONS[name])[:] = array
+
+
+def load(path: str | PathLike) -> dict[str, Any]:
+    """The attributes of a posterior that ``save`` has written; raises ``ValueError`` for any other file."""
+    from scipy.io import netcdf_file
+
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    try:
+        with netcdf_file(str(path), "r", mmap=False) as file:
+            words = json.loads(getattr(file, "jaxblend"))  # noqa: B009 (an attribute of the file, which types do not know)
+            arrays = {name: _native(file.variables[name][:]) for name in _DIMENSIONS}
+    except (TypeError, AttributeError, KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{path} is not a posterior that jaxblend has saved as netCDF ({error})") from None
+    arrays["stars"] = arrays["stars"].astype(bool)
+    names = {name: tuple(words[name]) for name in ("quantity_names", "bands")}
+    return {"method": words["method"], "diagnostics": words["diagnostics"], **names, **arrays}
+
+
+def _native(array):
+    return np.array(array, dtype=array.dtype.newbyteorder("="))
+
+
+def to_arviz(posterior: Posterior):
+    """``InferenceData`` with the groups posterior and, of chains, nothing but draws: one variable a quantity."""
+    try:
+        import arviz
+    except ImportError as error:
+        raise ImportError("to_arviz needs ArviZ: pip install 'jaxblend[arviz]'") from error
+    n = posterior.quantities.shape[2]
+    variables = {name: posterior.quantities[..., i] for i, name in enumerate(posterior.quantity_names)}
+    dims = {name: ["source"] for name in variables}
+    return arviz.from_dict(posterior=variables, dims=dims, coords={"source": np.arange(n)})

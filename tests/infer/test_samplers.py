@@ -1,0 +1,111 @@
+"""Samplers against posteriors that are known: a Gaussian, two modes, a bent ridge, and a wall."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import Array, Float
+from scipy import integrate
+
+from jaxblend.infer.mixture import LaplaceMixture
+from jaxblend.infer.nuts import nuts
+from jaxblend.infer.smc import importance_in_steps
+
+N_DRAWS = 1000
+
+
+class Gaussian(eqx.Module):
+    """``(z - mean)^T precision (z - mean) / 2``."""
+
+    mean: Float[Array, " n"]
+    precision: Float[Array, "n n"]
+
+    def __call__(self, z):
+        return 0.5 * (z - self.mean) @ self.precision @ (z - self.mean)
+
+
+def proposal(n=3):
+    return jax.tree.map(jnp.asarray, LaplaceMixture.of([np.zeros((1, n))], [0.0], [np.eye(n)]))
+
+
+def gaussian():
+    spread = np.array([[1.5, 0, 0], [0.6, 0.8, 0], [-0.3, 0.2, 0.5]])
+    covariance = spread @ spread.T
+    return Gaussian(jnp.array([0.8, -0.5, 0.3]), jnp.asarray(np.linalg.inv(covariance))), covariance
+
+
+def assert_moments(z, mean, covariance, effective):
+    errors = np.sqrt(np.diag(covariance) / effective)
+    assert (np.abs(z.mean(0) - mean) < 4.5 * errors).all()
+    np.testing.assert_allclose(np.cov(z.T), covariance, atol=5 * np.sqrt(2 / effective) * np.diag(covariance).max())
+
+
+def test_importance_in_steps_reaches_a_gaussian_and_its_evidence():
+    target, covariance = gaussian()
+    swarm = importance_in_steps(target, proposal(), jax.random.key(0), n_draws=N_DRAWS)
+    assert swarm.reached == 1
+    assert_moments(np.asarray(swarm.z, float), np.asarray(target.mean), covariance, 400)
+    # Both integrals have the same 2 pi.
+    assert swarm.log_evidence == pytest.approx(0.5 * np.linalg.slogdet(covariance)[1], abs=0.15)
+
+
+def test_nuts_draws_from_a_gaussian():
+    target, covariance = gaussian()
+    chains = nuts(target, jnp.zeros((4, 3)), jax.random.key(1), n_draws=400, warmup=200)
+    assert chains.z.shape == (4, 400, 3)
+    assert not chains.diverging.any()
+    assert_moments(np.asarray(chains.z, float).reshape(-1, 3), np.asarray(target.mean), covariance, 500)
+
+
+def test_modes_keep_their_weights():
+    places, widths, shares = np.array([-6.0, 6.0]), np.array([0.5, 1.5]), np.array([0.3, 0.7])
+
+    def target(z):
+        each = jnp.log(shares / widths) - 0.5 * ((z[0] - places) / widths) ** 2
+        return 0.5 * z[1] ** 2 - jax.nn.logsumexp(each)
+
+    modes = [np.array([[place, 0.0]]) for place in places]
+    hessians = [np.diag([1 / width**2, 1.0]) for width in widths]
+    # The first mode is that of the whitened coordinates: z = (x + 6) / 0.5.
+    mixture = jax.tree.map(jnp.asarray, LaplaceMixture.of(modes, list(-np.log(shares / widths)), hessians))
+    np.testing.assert_allclose(np.exp(mixture.log_share), shares, rtol=1e-5)
+
+    def whitened(z):
+        return target(jnp.array([-6 + 0.5 * z[0], z[1]]))
+
+    swarm = importance_in_steps(whitened, mixture, jax.random.key(2), n_draws=N_DRAWS)
+    first = np.mean(-6 + 0.5 * np.asarray(swarm.z)[:, 0] < 0)
+    assert abs(first - 0.3) < 4 * np.sqrt(0.3 * 0.7 / 500)
+
+
+def bent(z):
+    return 0.5 * (z[1] - 0.7 * z[0] ** 2 + 0.5) ** 2 / 0.3**2 + 0.5 * z[0] ** 2 + 0.5 * z[2] ** 2
+
+
+def test_a_bent_ridge_is_followed():
+    swarm = importance_in_steps(bent, proposal(), jax.random.key(3), n_draws=N_DRAWS)
+    z = np.asarray(swarm.z, float)
+    # z0 ~ N(0, 1), z1 - 0.7 z0^2 + 0.5 ~ N(0, 0.3).
+    assert abs(z[:, 0].std() - 1) < 5 / np.sqrt(2 * 400)
+    assert abs(z[:, 1].mean() - 0.2) < 5 * np.sqrt(2 * 0.49 + 0.09) / np.sqrt(400)
+    assert abs((z[:, 1] - 0.7 * z[:, 0] ** 2 + 0.5).std() - 0.3) < 5 * 0.3 / np.sqrt(2 * 400)
+    assert swarm.log_evidence == pytest.approx(np.log(0.3), abs=0.2)
+
+
+def test_where_there_is_no_posterior_no_draw_stays():
+    def walled(z):
+        return jnp.where(z[0] > 0, 0.5 * z @ z, jnp.nan)
+
+    swarm = importance_in_steps(walled, proposal(), jax.random.key(4), n_draws=N_DRAWS)
+    z = np.asarray(swarm.z)
+    assert (z[:, 0] > 0).all()
+    half_normal = integrate.quad(lambda x: 2 * x * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), 0, np.inf)[0]
+    assert abs(z[:, 0].mean() - half_normal) < 5 * 0.6 / np.sqrt(400)
+    assert swarm.log_evidence == pytest.approx(np.log(0.5), abs=0.15)
+
+
+def test_the_same_key_gives_the_same_draws():
+    first, again, other = (importance_in_steps(bent, proposal(), jax.random.key(k), n_draws=100).z for k in (5, 5, 6))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)

@@ -1,0 +1,148 @@
+"""Draws of a fitted blend: methods against each other, against the exact density and the truth."""
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+
+import jaxblend as jb
+from jaxblend.infer.posterior import objective
+from jaxblend.sampling.compute import Task
+from jaxblend.sampling.diagnostics import effective_from_ancestors
+
+FLUXES = np.array([[900.0, 500.0], [1200.0, 900.0]])  # bands, sources: those of ``observation``
+
+
+@pytest.fixture(scope="module")
+def draws(fit):
+    options = {"laplace": {}, "importance": {}, "nuts": {"n_draws": 250, "warmup": 150}}
+    return {m: jb.sample(fit, key=jax.random.key(0), method=m, **o) for m, o in options.items()}
+
+
+def test_the_density_that_is_sampled_is_that_in_pixels(fit):
+    task = Task.of(fit)
+    z = np.random.default_rng(0).normal(size=(60, task.centre.size)).astype(np.float32)
+    z[0] = 0
+
+    @eqx.filter_jit
+    def both(task, z):
+        surrogate, blend = task.surrogate(), task.item.blend()
+        return jax.lax.map(lambda v: (surrogate(v), objective(surrogate.u(v), blend)), z)
+
+    ours, pixels = map(np.asarray, both(task, jax.numpy.asarray(z)))
+    near = pixels < np.median(pixels)
+    # A scatter of s nats makes a divergence of s^2 / 2: a thirtieth of a nat here.
+    assert np.std((ours - pixels)[near]) < 0.25
+    np.testing.assert_allclose(ours[0], pixels[0], rtol=1e-6)
+
+
+def test_importance_and_nuts_agree(draws):
+    importance, chains = draws["importance"], draws["nuts"]
+    a, b = importance.diagnostics, chains.diagnostics
+    assert a["k_hat"] < 0.7
+    assert a["effective_draws"] > 100
+    assert b["r_hat"] < 1.05
+    assert b["effective_draws"] > 100
+    for name in ("flux_r", "flux_i", "radius", "g1", "x"):
+        one, two = importance.of(name), chains.of(name)
+        error = np.sqrt(one.var(0) / a["effective_draws"] + two.var(0) / b["effective_draws"])
+        assert (np.abs(one.mean(0) - two.mean(0)) < 4.5 * error).all(), name
+        np.testing.assert_allclose(one.std(0), two.std(0), rtol=0.3)
+
+
+def test_every_method_holds_the_truth(draws):
+    for method, posterior in draws.items():
+        for band, truth in zip("ri", FLUXES, strict=True):
+            flux = posterior.of(f"flux_{band}")
+            assert (flux > 0).all()
+            assert (np.abs(flux.mean(0) - truth) < 4 * flux.std(0)).all(), method
+
+
+def test_laplace_draws_have_the_covariance_of_the_fit(fit):
+    posterior = jb.sample(fit, key=jax.random.key(1), method="laplace", n_draws=4000)
+    flux = posterior.of("log_flux_r")
+    np.testing.assert_allclose(flux.std(0), fit.errors[:, 2], rtol=0.1)
+
+
+def test_evidence_of_both_ways_agrees(fit, draws):
+    assert draws["importance"].diagnostics["log_evidence"] == pytest.approx(fit.log_evidence, abs=2.0)
+
+
+def test_auto_keeps_importance_where_it_is_trusted(fit):
+    posterior = jb.sample(fit, key=jax.random.key(0))
+    assert posterior.method == "importance"
+
+
+def test_a_batch_is_what_each_is_alone(fit):
+    key = jax.random.key(5)
+    both = jb.sample_batch([fit, fit], key=key, method="laplace")
+    alone = jb.sample(fit, key=jax.random.fold_in(key, 1), method="laplace")
+    np.testing.assert_array_equal(both[1].quantities, alone.quantities)
+    assert not np.array_equal(both[0].quantities, both[1].quantities)
+
+
+def test_saved_draws_come_back(draws, tmp_path):
+    path = tmp_path / "draws.nc"
+    draws["nuts"].save(path)
+    loaded = jb.Posterior.load(path)
+    np.testing.assert_array_equal(loaded.quantities, draws["nuts"].quantities)
+    assert loaded.quantity_names == draws["nuts"].quantity_names
+    assert loaded.diagnostics == draws["nuts"].diagnostics
+    np.testing.assert_allclose(loaded.of("mag_r"), draws["nuts"].of("mag_r"))
+    assert set(loaded.summary().colnames) >= {"flux_r", "flux_r_err", "flux_r_p50", "radius"}
+
+
+def test_another_file_is_no_posterior(tmp_path):
+    (tmp_path / "a.nc").write_text("no")
+    with pytest.raises(ValueError, match="not a posterior"):
+        jb.Posterior.load(tmp_path / "a.nc")
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        jb.Posterior.load(tmp_path / "b.nc")
+
+
+def test_images_of_draws_scatter_about_the_fit(fit, draws):
+    images = draws["importance"].images(10)
+    assert images.shape == (10, 2, 2, 32, 32)
+    np.testing.assert_allclose(images.mean(0).sum((-2, -1)), fit.images.sum((-2, -1)), rtol=0.2)
+
+
+def test_summary_has_a_row_per_source(draws):
+    table = draws["importance"].summary()
+    assert len(table) == 2
+    assert (table["flux_r_p16"] < table["flux_r_p84"]).all()
+    assert table.meta["method"] == "importance"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"method": "mcmc"}, "method must be one of auto"),
+        ({"key": 3}, "key must be one key"),
+        ({"n_draws": 0}, "n_draws must be a whole number of at least 1"),
+        ({"chains": -1}, "chains must be a whole number"),
+    ],
+)
+def test_wrong_arguments_are_named(fit, options, expected):
+    with pytest.raises(ValueError, match=expected):
+        jb.sample(fit, **{"key": jax.random.key(0), **options})
+
+
+def test_a_fit_without_images_cannot_be_sampled(observation):
+    positions = [[[12.4, 14.1], [19.2, 17.3]]]
+    fit = jb.fit_batch([observation], positions, keep_observations=False)[0]
+    with pytest.raises(ValueError, match="keep_observations=True"):
+        jb.sample(fit, key=jax.random.key(0))
+
+
+def test_names_of_quantities_are_checked(draws):
+    with pytest.raises(ValueError, match="there are no draws of 'flux_z'"):
+        draws["laplace"].of("flux_z")
+
+
+def test_siblings_that_have_not_moved_count_once():
+    values = np.random.default_rng(0).normal(size=(200, 1, 1))
+    ancestor = np.arange(200)
+    assert effective_from_ancestors(values, ancestor) == 200
+    copies = np.repeat(values, 4, axis=0)
+    found = effective_from_ancestors(copies, np.repeat(ancestor, 4))
+    assert found == pytest.approx(200, rel=1e-9)
