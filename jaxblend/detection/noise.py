@@ -147,7 +147,7 @@ def _sources(pixels, used) -> Bool[np.ndarray, "H W"]:
     scale = np.array([_scatter(band[sky]) for band, sky in zip(pixels, used, strict=True)])[:, None, None]
     total = (pixels / scale).sum(0)
     smooth = oaconvolve(total, gaussian_kernel(_SMOOTHING).astype(float), mode="same")
-    seen, found = used.any(0), np.zeros(total.shape, bool)
+    seen, found = used.any(0), np.zeros(used.shape[1:], bool)
     disk = np.hypot(*np.mgrid[-_GROWTH : _GROWTH + 1, -_GROWTH : _GROWTH + 1]) <= _GROWTH
     sep.set_extract_pixstack(max(sep.get_extract_pixstack(), total.size))
     for _ in range(_ROUNDS):
@@ -165,7 +165,7 @@ def _sources(pixels, used) -> Bool[np.ndarray, "H W"]:
             deblend_cont=1.0,
             segmentation_map=True,
         )[1]
-        found = binary_dilation(segments > 0, disk)
+        found = np.asarray(binary_dilation(segments > 0, disk), bool)
     return found
 
 

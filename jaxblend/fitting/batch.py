@@ -118,8 +118,8 @@ def _run(entries, reference, batch_size, keep) -> list[tuple[int, Fit]]:
     full = items if len(items) == 1 else items + items[:1] * (batch_size - len(items))
     results = solve(full, reference)[: len(items)]
     return [
-        (i, Fit.of(group, with_root_weights(item, roots), *result, reference=reference, keep=keep))
-        for (i, item, group), (*result, roots) in zip(entries, results, strict=True)
+        (i, Fit.of(group, with_root_weights(item, roots), result, summary, reference=reference, keep=keep))
+        for (i, item, group), (result, summary, roots) in zip(entries, results, strict=True)
     ]
 
 

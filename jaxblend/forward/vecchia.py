@@ -10,6 +10,7 @@ References: Vecchia (1988, J. R. Stat. Soc. B 50, 297); Katzfuss & Guinness (202
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -40,8 +41,8 @@ def neighbourhood(radius: int) -> Int[np.ndarray, "J 2"]:
 def correlation_at(correlation: Float[np.ndarray, "h w"], lags: Int[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n"]:
     """The correlation at lags (dy, dx) in pixels; 0 beyond its array."""
     at = lags + np.array(correlation.shape) // 2
-    inside = ((at >= 0) & (at < correlation.shape)).all(-1)
-    y, x = np.moveaxis(np.where(inside[..., None], at, 0), -1, 0)
+    inside = np.all((at >= 0) & (at < np.array(correlation.shape)), axis=-1)
+    y, x = np.moveaxis(np.where(np.expand_dims(inside, -1), at, 0), -1, 0)
     return np.where(inside, correlation[y, x], 0.0)
 
 
@@ -78,7 +79,7 @@ def full_stencil(correlation: Float[np.ndarray, "h w"], radius: int) -> Float[np
 
 
 def whitening_coefficients(
-    correlation: Float[np.ndarray, "C h w"], used: Bool[np.ndarray, "C H W"], dtype=np.float32
+    correlation: Float[np.ndarray, "C h w"], used: Bool[np.ndarray, "C H W"], dtype: Any = np.float32
 ) -> Float[np.ndarray, "C J H W"]:
     """What turns ``residual * sqrt(weight)`` into white noise of variance 1: a causal stencil for every pixel.
 
