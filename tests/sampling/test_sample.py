@@ -1,5 +1,7 @@
 """Draws of a fitted blend: methods against each other, against the exact density and the truth."""
 
+import warnings
+
 import equinox as eqx
 import jax
 import numpy as np
@@ -90,6 +92,15 @@ def test_saved_draws_come_back(draws, tmp_path):
     assert loaded.diagnostics == draws["nuts"].diagnostics
     np.testing.assert_allclose(loaded.of("mag_r"), draws["nuts"].of("mag_r"))
     assert set(loaded.summary().colnames) >= {"flux_r", "flux_r_err", "flux_r_p50", "radius"}
+
+
+def test_draws_go_to_arviz(draws):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ArviZ's, of its own future
+        data = draws["nuts"].to_arviz()
+    flux = data.posterior["log_flux_r"]
+    assert flux.dims == ("chain", "draw", "source")
+    np.testing.assert_array_equal(flux.values.reshape(-1, 2), draws["nuts"].of("log_flux_r"))
 
 
 def test_another_file_is_no_posterior(tmp_path):
