@@ -27,7 +27,7 @@ from jaxblend.forward.whitening import Whitening
 from jaxblend.infer.posterior import Blend
 from jaxblend.priors import Population, Prior, population_prior
 
-__all__ = ["Item", "default_prior", "prepare", "seeds_on_sky"]
+__all__ = ["Item", "default_prior", "prepare", "seeds_on_sky", "zero_points_of"]
 
 _SLOTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 _STAMP_STEP = 16
@@ -149,7 +149,7 @@ def default_prior(
         check_depth(observations)
     scatter = position_scatter or max(float(o.frame.pixel_scale) for o in observations)
     bands = Bands.among(observations)
-    zero_points = tuple(bands.first_of([_zero_point(o) for o in observations]).tolist())
+    zero_points = tuple(bands.first_of([zero_points_of(o) for o in observations]).tolist())
     # Only a model without arrays of its own can be a key of the cache.
     make = _cached_prior.__wrapped__ if jax.tree.leaves(model) else _cached_prior
     return make(model, bands.names, zero_points, float(scatter), population)
@@ -195,7 +195,7 @@ def _slots_of_psf(psf, n, slots):
     return ImagePSF(image, oversampling=psf.oversampling, includes_pixel=psf.includes_pixel, centre=centre)
 
 
-def _zero_point(observation):
+def zero_points_of(observation):
     """AB zero points; where none is known, one at which a star of magnitude 25.5 has S/N 5."""
     if observation.zero_point is not None:
         return observation.zero_point

@@ -17,11 +17,11 @@ from jaxblend.forward.galaxies import AbstractGalaxy
 from jaxblend.priors.bijections import Ellipticity, Interval
 from jaxblend.priors.population import Population
 
-__all__ = ["Prior", "parameter_names", "population_prior"]
+__all__ = ["BOUNDS", "RADIUS_AT", "SHEAR_LIMIT", "Prior", "parameter_names", "population_prior", "shape_prior"]
 
-_SHEAR_LIMIT = 0.95
-_RADIUS_AT = 24.0  # magnitude at which a population gives its mean half-light radius
-_BOUNDS = {"sersic_index": (0.5, 6.0), "shear_ratio": (0.0, 1.0)}
+SHEAR_LIMIT = 0.95
+RADIUS_AT = 24.0  # magnitude at which a population gives its mean half-light radius
+BOUNDS = {"sersic_index": (0.5, 6.0), "shear_ratio": (0.0, 1.0)}
 
 
 class Prior(eqx.Module):
@@ -84,9 +84,9 @@ def population_prior(
     root[flux, flux] = to_log * magnitude_root
 
     for i, name in enumerate(model.shape_names, start=2 + n_bands):
-        loc[i], root[i, i] = _shape_prior(p, name)
+        loc[i], root[i, i] = shape_prior(p, name)
         if name == "log_radius":  # brighter galaxies are larger: the slope multiplies the first band's deviation
-            loc[i] += p.log_radius_slope * (p.magnitude - _RADIUS_AT)
+            loc[i] += p.log_radius_slope * (p.magnitude - RADIUS_AT)
             root[i, 2] = p.log_radius_slope * magnitude_root[0, 0]
 
     common = p.bulge_logit_scatter**2 * np.ones((n_bands, n_bands)) + p.bulge_colour_scatter**2 * np.eye(n_bands)
@@ -98,7 +98,7 @@ def population_prior(
     return Prior(_bounded(jnp.asarray(loc, dtype), jnp.asarray(root, dtype), names), names)
 
 
-def _shape_prior(p: Population, name: str) -> tuple[float, float]:
+def shape_prior(p: Population, name: str) -> tuple[float, float]:
     """Mean and scatter of an unbounded shape parameter."""
     table = {
         "log_radius": (p.log_radius, p.log_radius_scatter),
@@ -120,8 +120,8 @@ def _bounded(loc: Float[Array, " D"], root: Float[Array, "D D"], names: tuple[st
     shape = (len(names),)
     if "g1" in names:
         g1 = names.index("g1")
-        steps.append(Indexed(Ellipticity(_SHEAR_LIMIT), jnp.array([g1, g1 + 1]), shape))
-    for name, bounds in _BOUNDS.items():
+        steps.append(Indexed(Ellipticity(SHEAR_LIMIT), jnp.array([g1, g1 + 1]), shape))
+    for name, bounds in BOUNDS.items():
         if name in names:
             steps.append(Indexed(Interval(*bounds), names.index(name), shape))
     return Chain(steps)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flowjax.bijections import AbstractBijection, Identity
-from jax.tree_util import Partial
+from flowjax.bijections import Identity
 from jaxtyping import Array, Float
 
 from jaxblend.fitting.arguments import check_depth, check_kinds
 from jaxblend.fitting.bands import Bands
 from jaxblend.fitting.batch import reference_band
-from jaxblend.fitting.prepare import Item, _zero_point, prepare
+from jaxblend.fitting.prepare import Item, prepare, zero_points_of
 from jaxblend.fitting.result import Fit
 from jaxblend.forward.galaxies import AbstractGalaxy, BulgeDisk
 from jaxblend.forward.observation import Observation
@@ -25,21 +24,26 @@ from jaxblend.forward.render import render
 from jaxblend.forward.scene import Sources
 from jaxblend.infer.posterior import Blend, in_bands
 from jaxblend.priors import Population, Prior
-from jaxblend.priors.bijections import Ellipticity, Interval
-from jaxblend.priors.prior import _BOUNDS, _RADIUS_AT, _SHEAR_LIMIT, _shape_prior, parameter_names
+from jaxblend.priors.prior import parameter_names
 from jaxblend.priors.sources import sources_of
 
 try:
     import numpyro
-    from numpyro import distributions as dist
-    from numpyro.distributions import constraints
-    from numpyro.distributions.transforms import Transform, biject_to
+    import numpyro.distributions as dist
+
+    from jaxblend.sampling.numpyro_sites import (
+        checked_sites,
+        flux_sites,
+        layout_of,
+        of_event,
+        shape_site,
+        without_arrays,
+    )
+    from jaxblend.sampling.pushed import pushed
 except ImportError as error:
     raise ImportError("numpyro_model needs NumPyro: pip install 'jaxblend[nuts]'") from error
 
 __all__ = ["BlendModel", "numpyro_model"]
-
-_TO_LOG = -np.log(10) / 2.5  # from magnitude to log flux
 
 
 class BlendModel(eqx.Module):
@@ -121,7 +125,7 @@ class BlendModel(eqx.Module):
             for name, event in self.layout:
                 prior = self.priors[name]
                 if not isinstance(prior, dist.Distribution):
-                    prior = _of_event(name, prior(values), event)
+                    prior = of_event(name, prior(values), event)
                 values[name] = numpyro.sample(name, prior)
         columns = [jnp.reshape(values[name], (self.n, -1)) for name, _ in self.layout]
         b = self.blend
@@ -209,200 +213,38 @@ def numpyro_model(
     if not group or not all(isinstance(o, Observation) for o in group):
         raise ValueError(f"observations must be an Observation or a list of them, got {type(observations).__name__}")
     model = BulgeDisk() if model is None else model
-    plain = _without_arrays(population)
+    plain = without_arrays(population)
     check_kinds(group, model, prior, plain, position_scatter)
     if any(o.noise_correlation is not None for o in group):
         raise ValueError("numpyro_model takes observations of white noise: leave noise_correlation out, or use fit")
     if prior is not None and sites is not None:
         raise ValueError("give prior, or sites, which replaces parts of the default prior")
     bands = Bands.among(group)
-    layout = _layout(model, len(bands.names))
+    layout = layout_of(model, len(bands.names))
     names = parameter_names(model, bands.names)
     # This may be within a trace, whose program would else make the transfer functions anew at every step.
     with jax.ensure_compile_time_eval():
         item = prepare(group, positions, model=model, stars=stars, prior=prior or Prior(Identity((len(names),)), names))
         blend = eqx.tree_at(lambda b: b.prior, eqx.filter_jit(Item.blend)(item), None)
-        zero_points = bands.first_of([_zero_point(o) for o in group])
+        zero_points = bands.first_of([zero_points_of(o) for o in group])
     n = int(item.present.sum())
     if prior is None:
         if population is None:
             check_depth(group)
-        given = _checked_sites(sites or {}, dict(layout), n)
+        given = checked_sites(sites or {}, dict(layout), n)
         scatter = position_scatter or max(float(o.frame.pixel_scale) for o in group)
-        flux = _flux_sites(population or Population(), layout, bands.names, zero_points)
+        flux = flux_sites(population or Population(), layout, bands.names, zero_points)
         own = {
-            name: _shape_site(population or Population(), name, flux)
+            name: shape_site(population or Population(), name, flux)
             for name, _ in layout[2:]
             if name not in given | flux
         }
         priors = {"offset": dist.Normal(jnp.zeros(2), scatter).to_event(1)} | flux | own | given
     else:
-        priors = {"vector": _pushed(dist.Normal(jnp.zeros(prior.size), 1.0).to_event(1), prior.bijection)}
+        priors = {"vector": pushed(dist.Normal(jnp.zeros(prior.size), 1.0).to_event(1), prior.bijection)}
         layout = (("vector", (prior.size,)),)
     priors, gains = jax.tree.map(_as_array, (priors, tuple(o.gain for o in group)))
     return BlendModel(blend, priors, gains, layout, n, tuple(o.shape for o in group), reference_band(group))
-
-
-def _layout(model: AbstractGalaxy, n_bands: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Sites in the order of the physical vector."""
-    shape = [("g", (2,)) if name == "g1" else (name, ()) for name in model.shape_names if name != "g2"]
-    several = model.n_components > 2
-    logits = [(f"logit_fraction{j if several else ''}", (n_bands,)) for j in range(model.n_components - 1)]
-    return (("offset", (2,)), ("log_flux", (n_bands,)), *shape, *logits)
-
-
-def _flux_sites(p: Population, layout, bands: Sequence[str], zero_points) -> dict[str, Any]:
-    """The sites with bands, as in ``population_prior``, but for populations of arrays of JAX, too."""
-    n = len(bands)
-    colours = dataclasses.replace(_without_arrays(p), magnitude_scatter=0.0).magnitude_covariance(bands)
-    magnitudes = _root(p.magnitude_scatter**2 * np.ones((n, n)) + colours)
-    log_flux = _TO_LOG * (p.magnitude + p.mean_colours(bands) - zero_points)
-    logits = _root(p.bulge_logit_scatter**2 * np.ones((n, n)) + p.bulge_colour_scatter**2 * np.eye(n))
-    fractions = dist.MultivariateNormal(jnp.full(n, p.bulge_logit, float), scale_tril=logits)
-    sites = {name: fractions for name, _ in layout if name.startswith("logit_fraction")}
-    return sites | {"log_flux": dist.MultivariateNormal(jnp.asarray(log_flux, float), scale_tril=-_TO_LOG * magnitudes)}
-
-
-def _shape_site(p: Population, name: str, flux: dict[str, Any]) -> dist.Distribution | _RadiusOfFlux:
-    """The site of a shape parameter, or of both components of g."""
-    if name == "g":
-        normal = dist.Normal(jnp.zeros(2), jnp.asarray(p.ellipticity_scatter, float)).to_event(1)
-        return _pushed(normal, Ellipticity(_SHEAR_LIMIT))
-    _shape_prior(_without_arrays(p), name)  # has a message where there is none
-    field = f"{name}_logit" if name in _BOUNDS else name
-    loc, scale = (jnp.asarray(getattr(p, each), float) for each in (field, f"{field}_scatter"))
-    if name == "log_radius":
-        loc = loc + p.log_radius_slope * (p.magnitude - _RADIUS_AT)
-        return _RadiusOfFlux(loc, scale, jnp.asarray(p.log_radius_slope / _TO_LOG, float), flux["log_flux"].loc[0])
-    normal = dist.Normal(loc, scale)
-    return _pushed(normal, Interval(*_BOUNDS[name])) if name in _BOUNDS else normal
-
-
-class _RadiusOfFlux(eqx.Module):
-    """The log radius given the first band's log flux."""
-
-    loc: Float[Any, ""]
-    scale: Float[Any, ""]
-    slope: Float[Any, ""]
-    at: Float[Any, ""]
-
-    def __call__(self, values: Mapping[str, Any]) -> dist.Distribution:
-        return dist.Normal(self.loc + self.slope * (values["log_flux"][..., 0] - self.at), self.scale)
-
-
-def _root(covariance):
-    """Cholesky factor; in double precision where it holds plain numbers, as that of the prior of ``fit``."""
-    linalg = np.linalg if isinstance(covariance, np.ndarray) else jnp.linalg
-    return jnp.asarray(linalg.cholesky(covariance), float)
-
-
-class _Push(Transform):
-    """A bijection of flowjax, whose range, which may be bounded, is the support."""
-
-    def __init__(self, bijection: AbstractBijection):
-        # Numbers that are no arrays would not stack.
-        self.arrays, self.static = eqx.partition(bijection, eqx.is_array)
-
-    domain = property(lambda self: constraints.real if self._dim == 0 else constraints.real_vector)
-    codomain = property(lambda self: _Range(self))
-    _dim = property(lambda self: len(self.static.shape))
-
-    def __call__(self, x):
-        return self.call_with_intermediates(x)[0]
-
-    def call_with_intermediates(self, x):
-        return self._vectorized("transform_and_log_det")(x)
-
-    def _inverse(self, y):
-        return self._vectorized("inverse_and_log_det")(y)[0]
-
-    def log_abs_det_jacobian(self, x, y, intermediates=None):
-        return self.call_with_intermediates(x)[1] if intermediates is None else intermediates
-
-    def _vectorized(self, method: str) -> Callable:
-        function = getattr(eqx.combine(self.arrays, self.static), method)
-        return jnp.vectorize(function, signature=("()->(),()", "(n)->(n),()")[self._dim])
-
-    def tree_flatten(self):
-        return (self.arrays,), (("arrays",), {"static": self.static})
-
-
-class _Range(constraints.Constraint):
-    """Where the inverse of a bijection is finite."""
-
-    def __init__(self, push: _Push):
-        self.push, self.event_dim = push, push._dim
-
-    def __call__(self, x):
-        finite = jnp.isfinite(self.push._inverse(x))
-        return finite.all(-1) if self.event_dim else finite
-
-    def feasible_like(self, prototype):
-        return self.push(jnp.zeros_like(prototype))
-
-    def tree_flatten(self):
-        return (self.push,), (("push",), {"event_dim": self.event_dim})
-
-
-@biject_to.register(_Range)
-def _push_of(constraint: _Range) -> _Push:
-    return constraint.push
-
-
-def _pushed(normal, bijection: AbstractBijection) -> dist.TransformedDistribution:
-    return dist.TransformedDistribution(normal, _Push(bijection))
-
-
-def _without_arrays(population):
-    """With the defaults in place of arrays of JAX, which may be traced, so that no check can look into them."""
-    if not isinstance(population, Population):
-        return population
-    values = {f.name: getattr(population, f.name) for f in dataclasses.fields(population)}
-    arrays = {name: value for name, value in values.items() if isinstance(value, jax.Array)}
-    for name in {"colour_scatter", "unknown_colour_scatter"} & set(arrays):
-        raise ValueError(f"population.{name} must be a plain number, got an array of JAX")
-    for name, value in arrays.items():
-        if value.shape != ():
-            raise ValueError(f"population.{name} must be one number, got an array of shape {value.shape}")
-    return dataclasses.replace(population, **{name: getattr(Population, name) for name in arrays})
-
-
-def _checked_sites(sites, events: dict[str, tuple[int, ...]], n: int) -> dict[str, Any]:
-    if not isinstance(sites, Mapping):
-        raise ValueError(f"sites must be a dictionary of names and distributions, got {type(sites).__name__}")
-    if unknown := [name for name in sites if name not in events]:
-        raise ValueError(f"sites {unknown} are not in this model, whose sites are {list(events)}")
-    return {name: _checked_site(name, prior, events[name], n) for name, prior in sites.items()}
-
-
-def _checked_site(name, prior, event, n):
-    if isinstance(prior, type) or not callable(prior):  # a distribution of NumPyro is callable, too
-        raise ValueError(
-            f"sites[{name!r}] must be a distribution of NumPyro or a function that makes one, got {prior!r}"
-        )
-    if not isinstance(prior, dist.Distribution):
-        # As a static part of the pytree a function needs no array; a module is a pytree already.
-        return prior if isinstance(prior, eqx.Module) else Partial(prior)
-    prior = _of_event(name, prior, event)
-    if prior.batch_shape not in ((), (1,), (n,)):
-        raise ValueError(f"sites[{name!r}] has batch shape {prior.batch_shape}: give () or ({n},), one per source")
-    return prior
-
-
-def _of_event(name: str, prior, event: tuple[int, ...]) -> dist.Distribution:
-    """With the event shape of the site: independent entries come as batch axes, one number serves all."""
-    missing = len(event) - prior.event_dim
-    try:
-        if missing > 0:
-            prior = prior.expand(np.broadcast_shapes(prior.batch_shape, event)).to_event(missing)
-    except ValueError:
-        missing = -1
-    if missing < 0 or prior.event_shape != event:
-        raise ValueError(
-            f"sites[{name!r}] has batch shape {prior.batch_shape} and event shape {prior.event_shape}: one source has "
-            f"{event or 'one number'}"
-        )
-    return prior
 
 
 def _as_array(leaf):
