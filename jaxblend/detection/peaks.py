@@ -41,7 +41,7 @@ def excesses(
     *,
     fwhm: float,
     min_snr: float = 5.0,
-    model_error: float = 0.05,
+    model_error: float = 0.1,
 ) -> Float[np.ndarray, "m 2"]:
     """Peaks of a residual that no known source explains, the most significant first.
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["deblend"]
 
-_SEARCHES = 3  # of the residual
-
 
 def deblend(
     observation: Observation,
@@ -109,7 +107,7 @@ def deblend(
     sources = sources_from_table(table, fwhm, detected=None if detections is None else detect(observation))
     sources = fit_rounds(observation, sources, fit, rounds=rounds, fwhm=fwhm, max_group=max_group)
     if search_again:
-        sources = add_all_missed(observation, sources, fit, fwhm=fwhm, max_group=max_group, min_snr=residual_snr)
+        sources = add_missed(observation, sources, fit, fwhm=fwhm, max_group=max_group, min_snr=residual_snr)
     if stars:
         sources = tell_stars(observation, sources, fit, fwhm=fwhm)
     return assemble(observation, sources, table, model=model, prior=prior)
@@ -130,15 +128,6 @@ def fit_rounds(
         fits, stamps = fit_groups(observation, sources, groups, fit_batch)
         sources = updated(observation, sources, groups, fits, stamps, fwhm=fwhm)
     return list(sources)
-
-
-def add_all_missed(observation: Observation, sources: Sequence[FrameSource], fit_batch: FitBatch, **options):
-    """Search the residual until nothing is found, a few times at most: one source may hide under another."""
-    for _ in range(_SEARCHES):
-        before, sources = sources, add_missed(observation, sources, fit_batch, **options)
-        if len(sources) == len(before):
-            break
-    return sources
 
 
 def add_missed(
