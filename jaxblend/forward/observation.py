@@ -49,7 +49,7 @@ class Observation:
     psf_oversampling
         Samples of the array ``psf`` per image pixel along each axis.
     survey
-        A name to record in catalogues.
+        A name to record in catalogues; bands of one name share a flux in a joint fit if their surveys are one, too.
     padding
         See ``Frame``: raise it for galaxies that are larger than the stamp.
     noise_correlation

@@ -40,7 +40,9 @@ class Grid(eqx.Module):
         """``exp(-i k.x)`` of a sky position, counted from the centre of the stamp; separable in x and y."""
         x, y = self.to_pixel @ position + self.offset
         if self.pixel_x.shape == self.pixel_y.shape:  # a list of wavenumbers: there is nothing to separate
-            return _turn(jnp.tensordot(jnp.stack([x, y]), jnp.stack([self.pixel_x, self.pixel_y]), 1))
+            return _turn(
+                jnp.tensordot(jnp.stack([x, y]), jnp.stack([self.pixel_x, self.pixel_y]), 1, precision="highest")
+            )
         return _turn(self.pixel_y * y) * _turn(self.pixel_x * x)
 
 
@@ -65,7 +67,7 @@ def component_spectra(source: Sources, grid: Grid) -> Complex[Array, "components
 def source_spectrum(source: Sources, grid: Grid) -> Complex[Array, "C a b"]:
     """Spectrum of one source (no leading axis) in every band, before the PSF."""
     flux, waves = jnp.where(source.present, source.flux, 0.0), component_spectra(source, grid)
-    real, imag = (jnp.einsum("mc,mab->cab", flux, part) for part in (waves.real, waves.imag))
+    real, imag = (jnp.einsum("mc,mab->cab", flux, part, precision="highest") for part in (waves.real, waves.imag))
     return jax.lax.complex(real, imag)
 
 
@@ -100,7 +102,7 @@ def render(sources: Sources, frame: Frame, transfer: Complex[Array, "*K C Ky Kx"
     flux = jnp.where(sources.present[:, None, None], sources.flux, 0.0)
     waves = jax.vmap(lambda s: component_spectra(s, grid))(sources)
     # Two real products: the compiler then computes profiles and phases once, not anew for every band.
-    real, imag = (jnp.einsum("kmc,kmab->cab", flux, part) for part in (waves.real, waves.imag))
+    real, imag = (jnp.einsum("kmc,kmab->cab", flux, part, precision="highest") for part in (waves.real, waves.imag))
     return to_pixels(jax.lax.complex(real, imag) * transfer, frame)
 
 

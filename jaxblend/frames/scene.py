@@ -88,6 +88,9 @@ class Scene:
         """chi2 per usable pixel of the whole frame, in each band; NaN where a band is all masked."""
         weight = np.asarray(self.observation.weight, float)
         usable = weight > 0
+        if self.observation.gain is not None:  # the weight is that of the sky alone
+            photons = np.maximum(self.model, 0.0) / np.asarray(self.observation.gain, float)[:, None, None]
+            weight = weight / (1 + weight * photons)
         chi2 = (np.where(usable, self.residual, 0.0) ** 2 * weight).sum(axis=(1, 2))
         pixels = usable.sum(axis=(1, 2))
         return np.where(pixels > 0, chi2 / np.maximum(pixels, 1), np.nan)

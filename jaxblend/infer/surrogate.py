@@ -3,7 +3,7 @@
 The model's change from the optimum is seen through low wavenumbers, as in a fit's search. Of the chi2 of a change d,
 ``-2 <w r, d> + <w d, d>`` with the residual r at the optimum, the first term is exact for any mask and weight (the
 product of w and r is taken in pixels), and of the second what even weights leave out is made up to second order by
-the exact J^T J.
+the exact J^T J, as far as that is safe.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _MOST_TAKEN = 0.3  # of the curvature of any direction
 class Surrogate(eqx.Module):
     """Minus the log posterior density of a blend in whitened coordinates z: ``u = centre + root z``.
 
-    Value and slope are those of the objective at the centre. ``blend`` has no exposures; ``modes`` hold their images.
+    Value and slope are those of the objective at the centre, and its curvature but for the ``excess`` (0 mostly) by
+    which it is too large in some direction. ``blend`` has no exposures; ``modes`` hold their images.
     """
 
     blend: Blend
@@ -40,6 +41,7 @@ class Surrogate(eqx.Module):
     constant: Float[Array, ""]
     slope: Float[Array, " KD"]
     curvature: Float[Array, "KD KD"]
+    excess: Float[Array, ""]
 
     @classmethod
     def at(cls, centre: Float[Array, "K D"], root: Float[Array, "KD KD"], blend: Blend) -> Surrogate:
@@ -51,9 +53,10 @@ class Surrogate(eqx.Module):
         lacking, axes = jnp.linalg.eigh(root.T @ (hessian - low_hessian) @ root)
         # What is taken away must never be most of what is there: far from the centre nothing would hold a sampler.
         curvature = (axes * jnp.maximum(lacking, -_MOST_TAKEN)) @ axes.T
+        excess = jnp.maximum(-_MOST_TAKEN - lacking[0], 0.0)
         bare = eqx.tree_at(lambda b: b.exposures, blend, ())
         slope = root.T @ (gradient - low_gradient)
-        return cls(bare, modes, centre, root, value - low_value, slope, curvature)
+        return cls(bare, modes, centre, root, value - low_value, slope, curvature, excess)
 
     def u(self, z: Float[Array, " KD"]) -> Float[Array, "K D"]:
         """The prior's coordinates."""

@@ -20,6 +20,11 @@ def effective_from_ancestors(values: Float[np.ndarray, "S n Q"], ancestor: Int[n
     np.add.at(families, ancestor, apart)
     with np.errstate(invalid="ignore", divide="ignore"):
         numbers = len(flat) * (apart**2).sum(0) / (families**2).sum(0)
+    # Sums are about the mean of the few families themselves, which takes one of them away.
+    left = len(np.unique(ancestor))
+    if left == 1:
+        return 1.0
+    numbers = numbers * (left - 1) / left
     varies = apart.std(0) > 1e-6 * np.maximum(np.abs(flat).max(0), 1e-30)
     return float(min(np.min(numbers, where=varies & np.isfinite(numbers), initial=np.inf), len(flat)))
 

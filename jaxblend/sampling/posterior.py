@@ -96,13 +96,13 @@ class Posterior:
         return drawn[:, : chosen.shape[1], :, :height, :width]
 
     def to_arviz(self):
-        """An ArviZ ``InferenceData`` with the dimensions chain, draw, source (and band)."""
+        """An ArviZ ``InferenceData`` with the dimensions chain, draw, source; a variable per quantity."""
         from jaxblend.sampling.storage import to_arviz
 
         return to_arviz(self)
 
     def save(self, path: str | PathLike) -> None:
-        """Write a netCDF file: draws, names and diagnostics; not the images."""
+        """Write a netCDF file: draws, names and diagnostics; without the fit, so that images and x, y are left out."""
         from jaxblend.sampling.storage import save
 
         save(self, path)

@@ -46,14 +46,15 @@ def sample(
     method
         "laplace": the Gaussian in ``u`` about the optimum. "importance": from there to the posterior in steps of
         importance sampling with Hamiltonian moves. "nuts": No-U-turn chains. "auto": importance, and NUTS where its
-        k-hat is above 0.7, too few draws are effective or the density that was sampled is not that in pixels.
+        k-hat is above 0.7, fewer than 100 (or a quarter of the) draws are effective, or the density that was sampled
+        is not that in pixels; in pixels then.
     n_draws
         In all, or of each chain; by default 1000, 400 and 500.
     chains, warmup
         Of "nuts".
     exact
-        NUTS evaluates the density in pixels, at some fifty times the cost of the default, which is exact to second
-        order about the optimum and checked against it.
+        NUTS evaluates the density in pixels, at some fifty times the cost of the default, which is close to it about
+        the optimum: ``diagnostics["density_error"]`` says how close.
 
     Returns
     -------
@@ -69,17 +70,28 @@ def sample(
     task = Task.of(fit)
     if method != "auto":
         return _by(method, fit, task, key, n_draws, chains, warmup, exact)
-    found = _by("importance", fit, task, key, n_draws, chains, warmup, exact)
+    first, then = jax.random.split(key)
+    found = _by("importance", fit, task, first, n_draws, chains, warmup, exact)
     d = found.diagnostics
-    if d["k_hat"] <= _TRUSTED and d["effective_draws"] >= _ENOUGH and d["density_error"] <= _CLOSE:
+    enough = min(_ENOUGH, 0.25 * (n_draws or _DRAWS["importance"]))
+    close = d["density_error"] <= _CLOSE
+    if d["k_hat"] <= _TRUSTED and d["effective_draws"] >= enough and close:
         return found
-    far = d["density_error"] > _CLOSE
-    return _by("nuts", fit, task, jax.random.fold_in(key, 1), n_draws, chains, warmup, exact or far)
+    found = _by("nuts", fit, task, then, n_draws, chains, warmup, exact or not close)
+    if found.diagnostics["density_error"] <= _CLOSE:
+        return found
+    return _by("nuts", fit, task, then, n_draws, chains, warmup, True)
 
 
 def sample_batch(fits: Iterable[Fit], *, key, **options) -> list[Posterior]:
-    """Sample many blends, as ``sample`` does; the key of each follows from its number. Two or more run at once."""
+    """Sample many blends, as ``sample`` does; the key of each follows from its number. Two or more run at once.
+
+    Raises ``ValueError`` before the first is sampled if a fit has failed or has no images, naming it.
+    """
     fits = list(fits)
+    for i, fit in enumerate(fits):
+        if not isinstance(fit, Fit) or fit.outcome is Outcome.FAILED or fit.item is None:
+            raise ValueError(f"fit {i} cannot be sampled: it has failed, or was made with keep_observations=False")
     with ThreadPoolExecutor(max(1, min(os.cpu_count() or 1, 4))) as pool:
         return list(pool.map(lambda x: sample(x[1], key=jax.random.fold_in(key, x[0]), **options), enumerate(fits)))
 

@@ -71,4 +71,6 @@ def to_arviz(posterior: Posterior):
     n = posterior.quantities.shape[2]
     variables = {name: posterior.quantities[..., i] for i, name in enumerate(posterior.quantity_names)}
     dims = {name: ["source"] for name in variables}
-    return arviz.from_dict(posterior=variables, dims=dims, coords={"source": np.arange(n)})
+    groups = {"posterior": variables}
+    given = (groups,) if int(arviz.__version__.split(".")[0]) >= 1 else ()  # their first argument since 1.0
+    return arviz.from_dict(*given, **({} if given else groups), dims=dims, coords={"source": np.arange(n)})
