@@ -32,45 +32,20 @@ _DEV_K0 = float(_FITS["de_vaucouleurs_k0"])
 _K_MAX = float(_FITS["k_max"])
 
 
-@jax.custom_jvp
 def exponential(k2: Float[Array, "*grid"]) -> Float[Array, "*grid"]:
     """Transform of the exponential profile, ``(1 + k^2 r0^2)^(-3/2)``."""
     inverse = jax.lax.rsqrt(1 + k2 * EXPONENTIAL_SCALE**2)
     return inverse * inverse * inverse
 
 
-@exponential.defjvp
-def _exponential_jvp(primals, tangents):
-    inverse = jax.lax.rsqrt(1 + primals[0] * EXPONENTIAL_SCALE**2)
-    value = inverse * inverse * inverse
-    value, slope = jax.lax.optimization_barrier((value, -1.5 * EXPONENTIAL_SCALE**2 * value * inverse * inverse))
-    return value, slope * tangents[0]
-
-
-@jax.custom_jvp
 def de_vaucouleurs(k2: Float[Array, "*grid"]) -> Float[Array, "*grid"]:
     """Transform of the de Vaucouleurs profile (Sersic index 4): log F is a polynomial in log(1 + k/k0)."""
-    return _de_vaucouleurs_and_slope(k2)[0]
-
-
-@de_vaucouleurs.defjvp
-def _de_vaucouleurs_jvp(primals, tangents):
-    # Left to automatic differentiation, every step of the polynomial is kept: a gradient took nine times as long.
-    value, slope = jax.lax.optimization_barrier(_de_vaucouleurs_and_slope(*primals))
-    return value, slope * tangents[0]
-
-
-def _de_vaucouleurs_and_slope(k2):
-    k = jnp.sqrt(k2 + _TINY)
-    scale = 2 / np.log1p(_K_MAX / _DEV_K0)
-    x = jnp.minimum(jnp.log1p(k / _DEV_K0) * scale - 1, 1.0)
-    log_f, slope = jnp.full_like(x, _DEV[-1]), jnp.zeros_like(x)
+    t = jnp.log1p(jnp.sqrt(k2 + _TINY) / _DEV_K0)
+    x = jnp.minimum(t * (2 / np.log1p(_K_MAX / _DEV_K0)) - 1, 1.0)
+    log_f = jnp.full_like(x, _DEV[-1])
     for c in _DEV[-2::-1]:
-        slope = slope * x + log_f
         log_f = log_f * x + c
-    value = jnp.exp(jnp.minimum(log_f, 0.0))
-    varies = (log_f < 0) & (x < 1)
-    return value, jnp.where(varies, value * slope * scale / (2 * k * (_DEV_K0 + k)), 0.0)
+    return jnp.exp(jnp.minimum(log_f, 0.0))
 
 
 def sersic(k2: Float[Array, "*grid"], index: Float[Array, ""]) -> Float[Array, "*grid"]:

@@ -40,15 +40,8 @@ class Grid(eqx.Module):
         """``exp(-i k.x)`` of a sky position, counted from the centre of the stamp; separable in x and y."""
         x, y = self.to_pixel @ position + self.offset
         if self.pixel_x.shape == self.pixel_y.shape:  # a list of wavenumbers: there is nothing to separate
-            return _turn(
-                jnp.tensordot(jnp.stack([x, y]), jnp.stack([self.pixel_x, self.pixel_y]), 1, precision="highest")
-            )
-        return _turn(self.pixel_y * y) * _turn(self.pixel_x * x)
-
-
-def _turn(angle):
-    """``exp(-i angle)``; the exponential of a complex number would take one of its real part, too."""
-    return jax.lax.complex(jnp.cos(angle), -jnp.sin(angle))
+            return jnp.exp(-1j * (self.pixel_y * y + self.pixel_x * x))
+        return jnp.exp(-1j * (self.pixel_y * y)) * jnp.exp(-1j * (self.pixel_x * x))
 
 
 def centre_phase(frame: Frame) -> Complex[np.ndarray, "Ky Kx"]:
