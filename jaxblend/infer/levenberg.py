@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-__all__ = ["CONVERGED", "DAMPING", "STUCK", "Point", "State", "descend", "negligible", "solve"]
+__all__ = ["CONVERGED", "DAMPING", "STUCK", "Point", "State", "decrement", "descend", "negligible"]
 
 DAMPING = 0.1
 STUCK = 1e8  # damping beyond which there is no way down
@@ -45,7 +45,7 @@ def descend(evaluate, begin: Point, most, least=CONVERGED, damping=DAMPING) -> S
     def step(state):
         here = state.point
         # Damping in the prior's own metric: soft directions bend, and Marquardt's scaling would let them run.
-        move = solve(here.hessian + state.damping * jnp.eye(here.gradient.size), here.gradient)
+        move = _solve(here.hessian + state.damping * jnp.eye(here.gradient.size), here.gradient)
         move = move * jnp.minimum(1.0, _LONGEST / jnp.maximum(jnp.max(jnp.abs(move)), 1e-9))
         promised = jnp.vdot(move, here.gradient) - 0.5 * jnp.vdot(move, here.hessian @ move)
         there = evaluate(here.u - move.reshape(here.u.shape))
@@ -72,7 +72,12 @@ def negligible(value, least=CONVERGED):
     return jnp.maximum(least, jnp.where(jnp.isinf(value), 0.0, _RELATIVE * jnp.abs(value)))
 
 
-def solve(matrix: Float[Array, "n n"], vector: Float[Array, " n"]) -> Float[Array, " n"]:
+def decrement(point: Point) -> Float[Array, ""]:
+    """How far the value is above the minimum of the quadratic that the point describes."""
+    return 0.5 * jnp.vdot(point.gradient, _solve(point.hessian, point.gradient))
+
+
+def _solve(matrix: Float[Array, "n n"], vector: Float[Array, " n"]) -> Float[Array, " n"]:
     """``matrix^-1 vector`` by Cholesky with scaled columns, so that float32 carries it."""
     scale = jax.lax.rsqrt(jnp.diagonal(matrix))
     scaled = matrix * scale[:, None] * scale[None, :]

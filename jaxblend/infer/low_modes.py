@@ -23,7 +23,7 @@ from jaxblend.forward.whitening import power_at
 from jaxblend.infer.columns import accumulate, chain_rule
 from jaxblend.infer.posterior import Blend, in_bands
 
-__all__ = ["LowModes", "chosen_modes", "interpolated_transfer", "low_modes", "low_normal_equations", "low_templates"]
+__all__ = ["LowModes", "low_modes", "low_normal_equations", "low_templates", "weighted_modes"]
 
 #: Highest wavenumber, as a fraction of the Nyquist wavenumber of the pixels.
 _REACH = 0.55
@@ -39,26 +39,36 @@ class LowModes(eqx.Module):
 
 def low_modes(exposure: Exposure, filler: Float[Array, "C H W"]) -> LowModes:
     """The low wavenumbers of an exposure, its masked pixels taken from ``filler``."""
-    frame = exposure.frame
-    rows, columns, ky, kx, share = chosen_modes(frame)
     weight, used = exposure.root_weight**2, exposure.root_weight > 0
     white = jnp.sum(weight, (1, 2)) / jnp.maximum(jnp.sum(used, (1, 2)), 1)
     # A pixel that weighs little counts little: the rest of it is filler, as all of a masked one is.
     trust = jnp.minimum(1.0, weight / jnp.maximum(white, 1e-30)[:, None, None])
     image = jnp.where(used, filler + trust * (exposure.image - filler), filler)
+    modes, root, _ = weighted_modes(exposure, white, image)
+    return eqx.tree_at(lambda m: m.data, modes, modes.data * root)
+
+
+def weighted_modes(exposure: Exposure, white: Float[Array, " C"], image: Float[Array, "C H W"]):
+    """Low wavenumbers with the bare spectrum of an image as data, their root weights (C, M), and the shares (M,).
+
+    ``white`` is the weight of a pixel of each band.
+    """
+    frame = exposure.frame
+    rows, columns, ky, kx, share = _chosen(frame)
     root = jnp.sqrt(white[:, None] * jnp.asarray(share, white.dtype))
     if exposure.whitening is not None:
         root = root * jax.lax.rsqrt(power_at(exposure.whitening.correlation, ky, kx))
     spectrum = jnp.fft.rfft2(image)[:, rows, columns]
     to_centre = np.exp(1j * (ky * frame.centre[1] + kx * frame.centre[0]))
-    return LowModes(
+    modes = LowModes(
         Grid.of(frame, ky=ky[None], kx=kx[None]),
-        interpolated_transfer(exposure.transfer, frame, ky, kx) * root,
-        spectrum * jnp.asarray(to_centre, spectrum.dtype) * root,
+        _interpolate(exposure.transfer, frame, ky, kx) * root,
+        spectrum * jnp.asarray(to_centre, spectrum.dtype),
     )
+    return modes, root, share
 
 
-def chosen_modes(frame: Frame) -> tuple[np.ndarray, ...]:
+def _chosen(frame: Frame) -> tuple[np.ndarray, ...]:
     """Rows and columns (M,) of a real FFT of the stamp, their ky and kx, and the share of the sum over pixels of each.
 
     The stamp is taken as periodic, which doubles sources at its edge; it saves the modes of the wider grid.
@@ -71,7 +81,7 @@ def chosen_modes(frame: Frame) -> tuple[np.ndarray, ...]:
     return rows, columns, 2 * np.pi * y[rows, 0], 2 * np.pi * x[0, columns], half / (ny * nx)
 
 
-def interpolated_transfer(transfer: Complex[Array, "*K C Ky Kx"], frame: Frame, ky, kx) -> Complex[Array, "*K C M"]:
+def _interpolate(transfer: Complex[Array, "*K C Ky Kx"], frame: Frame, ky, kx) -> Complex[Array, "*K C M"]:
     """The transfer function between its wavenumbers, linearly: a PSF much smaller than the stamp is smooth there."""
     y, x = (k / (2 * np.pi) * n for k, n in zip((ky, kx), frame.padded, strict=True))
     y0, x0 = (np.floor(v + 1e-9).astype(int) for v in (y, x))

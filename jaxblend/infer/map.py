@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxblend.infer.columns import exact_normal_equations
 from jaxblend.infer.each import each
-from jaxblend.infer.levenberg import CONVERGED, DAMPING, STUCK, Point, State, descend, negligible, solve
+from jaxblend.infer.levenberg import CONVERGED, DAMPING, STUCK, Point, State, decrement, descend, negligible
 from jaxblend.infer.low_modes import LowModes, low_normal_equations
 from jaxblend.infer.posterior import Blend, objective
 from jaxblend.infer.starts import dispersed_starts, modes_and_fluxes
@@ -60,18 +60,17 @@ def maximum_a_posteriori(blend: Blend, starts: Float[Array, "S K D"] | None = No
     two, rival = _two_modes(_valued(_search(starts, blend, modes), blend))
     wanted = jnp.stack([jnp.asarray(True), rival])
     ended = jax.lax.map(lambda x: _follow(x[0], x[1], rival, blend, modes), (two, wanted))
-    bottom = each(lambda p: p.value - 0.5 * jnp.vdot(p.gradient, solve(p.hessian, p.gradient)), ended.point)
+    bottom = each(lambda p: p.value - decrement(p), ended.point)
     first = jnp.argmin(_finite(bottom))
     best, other = (jax.tree.map(lambda x, i=i: x[i], ended) for i in (first, 1 - first))
     final, steps = _polish(best.point.u, blend)
-    decrement = 0.5 * jnp.vdot(final.gradient, solve(final.hessian, final.gradient))
     gap = jnp.where(rival, bottom[1 - first] - bottom[first], jnp.inf)  # inf - inf without a rival
     apart = _distance(final.u - other.point.u, final.hessian) > _APART
     return MapResult(
         u=final.u,
         objective=final.value,
         hessian=final.hessian,
-        decrement=decrement,
+        decrement=decrement(final),
         steps=best.steps + steps,
         second_mode=apart & (gap < _SECOND_MODE) & blend.present,
         second_objective=final.value + gap,
@@ -87,7 +86,7 @@ def polished(result: MapResult, blend: Blend) -> MapResult:
         u=final.u,
         objective=final.value,
         hessian=final.hessian,
-        decrement=0.5 * jnp.vdot(final.gradient, solve(final.hessian, final.gradient)),
+        decrement=decrement(final),
         steps=result.steps + steps,
         second_mode=result.second_mode,
         second_objective=final.value + (result.second_objective - result.objective),

@@ -17,9 +17,8 @@ from jaxtyping import Array, Float
 from jaxblend.forward.likelihood import Exposure, weighted_residual
 from jaxblend.forward.render import Grid, render
 from jaxblend.forward.scene import Sources
-from jaxblend.forward.whitening import power_at
 from jaxblend.infer.columns import exact_normal_equations
-from jaxblend.infer.low_modes import LowModes, chosen_modes, interpolated_transfer, low_normal_equations
+from jaxblend.infer.low_modes import LowModes, low_normal_equations, weighted_modes
 from jaxblend.infer.posterior import Blend, in_bands
 
 __all__ = ["Surrogate"]
@@ -80,23 +79,14 @@ def _about(sources: Sources, exposure: Exposure) -> LowModes:
         moved = eqx.tree_at(lambda e: e.image, exposure, exposure.image - added)
         return 0.5 * jnp.sum(weighted_residual(sources, moved) ** 2)
 
-    frame = exposure.frame
-    rows, columns, ky, kx, share = chosen_modes(frame)
     pull = -jax.grad(misfit)(jnp.zeros_like(exposure.image))
-    model = render(sources, frame, exposure.transfer)
+    model = render(sources, exposure.frame, exposure.transfer)
     # Weights where the light is: those of a bright galaxy hold its own noise.
     light = model**2 + 1e-6 * jnp.mean(model**2, (1, 2), keepdims=True) + jnp.finfo(model.dtype).tiny
     white = jnp.sum(exposure.root_weight**2 * light, (1, 2)) / jnp.sum(light, (1, 2))
-    root = jnp.sqrt(jnp.maximum(white, 1e-30)[:, None] * jnp.asarray(share, white.dtype))
-    if exposure.whitening is not None:
-        root = root * jax.lax.rsqrt(power_at(exposure.whitening.correlation, ky, kx))
-    to_centre = np.exp(1j * (ky * frame.centre[1] + kx * frame.centre[0]))
-    spectrum = jnp.fft.rfft2(pull)[:, rows, columns]
-    spectrum = spectrum * jnp.asarray(to_centre, spectrum.dtype)
-    transfer = interpolated_transfer(exposure.transfer, frame, ky, kx) * root
-    empty = LowModes(Grid.of(frame, ky=ky[None], kx=kx[None]), transfer, jnp.zeros_like(spectrum))
-    own = jax.lax.complex(*_scene(sources, empty))
-    return LowModes(empty.grid, transfer, own + spectrum * jnp.asarray(share, white.dtype) / root)
+    modes, root, share = weighted_modes(exposure, jnp.maximum(white, 1e-30), pull)
+    own = jax.lax.complex(*_scene(sources, modes))
+    return eqx.tree_at(lambda m: m.data, modes, own + modes.data * jnp.asarray(share, white.dtype) / root)
 
 
 def _scene(sources: Sources, mode: LowModes):
