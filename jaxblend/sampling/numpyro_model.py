@@ -31,6 +31,7 @@ try:
     import numpyro
     import numpyro.distributions as dist
 
+    from jaxblend.sampling.correlated_normal import CorrelatedNormal
     from jaxblend.sampling.numpyro_sites import (
         checked_sites,
         flux_sites,
@@ -141,6 +142,8 @@ class BlendModel(eqx.Module):
         sigma, gain = _noise(root), self.gains[i]
         if gain is not None:
             sigma = jnp.sqrt(sigma**2 + jnp.maximum(model, 0.0) / gain[:, None, None])
+        if exposure.coefficients is not None:
+            return CorrelatedNormal(model, sigma, exposure.coefficients[..., :height, :width]), image
         return dist.Normal(model, sigma).mask(root > 0).to_event(3), image
 
     def _quantities(self, source: Sources, is_star) -> dict[str, Array]:
@@ -182,7 +185,8 @@ def numpyro_model(
     Deterministic sites are ``flux`` (n, C); ``radius`` (n,), half-light in arcsec, ``shear`` (n, 2) and
     ``bulge_fraction`` (n,) of the whole galaxy in the reference band, all three 0 for a star; ``x`` and ``y`` (n,),
     pixels of the first observation. Observed are ``image`` (C, H, W), or ``image_0``, ``image_1`` ... of several
-    observations; pixels of weight 0 do not count, and where there is a gain the model adds its photon noise.
+    observations; pixels of weight 0 do not count, where there is a gain the model adds its photon noise, and where
+    there is a ``noise_correlation`` the noise, photons and all, is a ``CorrelatedNormal``.
 
     Parameters
     ----------
@@ -215,8 +219,6 @@ def numpyro_model(
     model = BulgeDisk() if model is None else model
     plain = without_arrays(population)
     check_kinds(group, model, prior, plain, position_scatter)
-    if any(o.noise_correlation is not None for o in group):
-        raise ValueError("numpyro_model takes observations of white noise: leave noise_correlation out, or use fit")
     if prior is not None and sites is not None:
         raise ValueError("give prior, or sites, which replaces parts of the default prior")
     bands = Bands.among(group)
