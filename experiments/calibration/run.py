@@ -1,0 +1,75 @@
+"""Sample the posteriors of blends drawn from the prior, and keep where the truth falls among the draws.
+
+Run from the repository: python -m experiments.calibration.run OUT --blends 500 --noise white
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from experiments.calibration import blends as drawn
+from experiments.calibration.chunks import Task, run_chunks
+from experiments.calibration.noise import correlated, white
+
+CHUNK = 24  # blends, as many of each number of sources
+# Not auto: it goes to NUTS in pixels for nearly half of these blends, minutes for each.
+METHODS = {"white": ("laplace", "importance", "nuts", "svi"), "correlated": ("importance", "nuts")}
+CORRELATIONS = {"white": white, "correlated": correlated}
+
+
+def task_of(noise: str, methods: tuple[str, ...]) -> Task:
+    """White noise has its own likelihood; correlated noise that of white noise beside its own."""
+    correlation = CORRELATIONS[noise]()
+    likelihoods = {"white": lambda observation: observation}
+    if noise == "correlated":
+        likelihoods["correlated"] = lambda observation: observation.replace(noise_correlation=_per_band(correlation))
+    record = {
+        "noise": noise,
+        "blend_seed": drawn.SEED,
+        "survey": [drawn.SURVEY, drawn.BANDS, drawn.PSF, drawn.SIDE],
+        "sources": [drawn.COUNTS, drawn.SPREAD, drawn.NEAREST, drawn.POSITION_SCATTER],
+        "population": dataclasses.asdict(drawn.POPULATION),
+        "correlation": correlation,
+    }
+    return Task(
+        draw=lambda i: drawn.draw_blend(i, correlation),
+        likelihoods=likelihoods,
+        methods=methods,
+        fit_options=drawn.FIT_OPTIONS,
+        seed=drawn.SEED,
+        size=CHUNK,
+        record=record,
+    )
+
+
+def main(
+    out: Annotated[Path, tyro.conf.Positional],
+    /,
+    blends: int = 500,
+    noise: Literal["white", "correlated"] = "white",
+    methods: tuple[str, ...] = (),
+) -> None:
+    """Write OUT/<noise>; a second call goes on where the first was ended.
+
+    Parameters
+    ----------
+    out
+        Folder, outside the repository.
+    blends
+        At least so many, in whole chunks.
+    noise
+        Of the pixels.
+    methods
+        Of jb.sample; by default laplace, importance, nuts and svi, with correlated noise importance and nuts.
+    """
+    run_chunks(task_of(noise, methods or METHODS[noise]), out / noise, blends)
+
+
+def _per_band(correlation):
+    return correlation[None].repeat(len(drawn.BANDS), 0)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
