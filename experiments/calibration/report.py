@@ -84,6 +84,7 @@ def section(title: str, name: str, groups: dict[str, Table], folder: Path) -> li
     _write_rounded(bins, folder / f"{name}_coverage.ecsv")
     _pictures(name, groups, ranks, joint, folder)
     lines = [f"## {title}", "", *set_lines(groups), *made.summary_table(groups), ""]
+    lines += ["Failed sources have draws that are not finite, and are in none of the tables and pictures below.", ""]
     lines += ["### Coverage of all sources, %", ""]
     lines += ["In brackets its distance from nominal in binomial standard errors, bold beyond two.", ""]
     lines += [*made.overall_tables(groups), "### Coverage in bins", ""]
