@@ -8,6 +8,7 @@ from jaxblend.sampling import Posterior
 
 # Draws that are kept, at most as many as are effective: a few sizes only, since every size is a program of its own.
 LADDER = (4, 8, 16, 32, 64, 128, 256)
+INDEPENDENT = ("laplace", "svi")  # what svi calls effective are its draws if they were weighted
 DIAGNOSTICS = ("effective_draws", "k_hat", "r_hat", "divergences", "density_error", "modes")
 
 
@@ -41,7 +42,8 @@ def score(posterior: Posterior | None, truth: dict[str, np.ndarray], pair: tuple
     draws = None if posterior is None else np.stack([draws_of(posterior, name) for name in names], -1)
     if posterior is None or draws is None or not np.isfinite(draws).all():
         return _failed(names, len(true))
-    few = thinned(draws, posterior.diagnostics.get("effective_draws", np.inf))
+    independent = posterior.method in INDEPENDENT
+    few = thinned(draws, np.inf if independent else posterior.diagnostics["effective_draws"])
     keys = jax.random.split(key, 3)
     columns = {"failed": np.zeros(len(true), bool), "n_thinned": np.full(len(true), len(few))}
     for kind, some, k in (("pit", few, keys[0]), ("all", draws, keys[1])):
