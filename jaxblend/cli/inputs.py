@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zipfile import BadZipFile
@@ -23,6 +23,7 @@ Files = Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE [FILE ...]", help
 Numbers = Annotated[tuple[float, ...], tyro.conf.arg(metavar="NUMBER [NUMBER ...]", help_behavior_hint="")]
 
 MOFFAT_BETA = 3.5
+ESTIMATE = "estimate"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,14 @@ class ImageOptions:
     pixel_scale: Annotated[float | None, tyro.conf.arg(metavar="ARCSEC", help_behavior_hint="")] = None
     """Arcsec per pixel, where the file has no WCS."""
 
+    noise_correlation: Annotated[
+        tuple[str, ...], tyro.conf.arg(metavar="estimate|FILE [FILE ...]", help_behavior_hint="")
+    ] = ()
+    """How noise is correlated, .npy or FITS, or "estimate": measured on the image's empty sky. White by default."""
+
+    gain: Numbers = ()
+    """Photons per unit of flux, for all bands or one each, where the weights lack the sources' photon noise."""
+
 
 def read_images(paths: tuple[str, ...], options: ImageOptions) -> StoredBlend:
     """Read FITS files or one NumPy archive, with the options of the command line.
@@ -73,6 +82,16 @@ def read_images(paths: tuple[str, ...], options: ImageOptions) -> StoredBlend:
     """
     if options.psf and options.psf_fwhm:
         raise ValueError("Got both --psf and --psf-fwhm, expected one of them: leave one out.")
+    if len(options.noise_correlation) > 1 and ESTIMATE in options.noise_correlation:
+        given = " ".join(options.noise_correlation)
+        raise ValueError(f"Got --noise-correlation {given}, expected the word {ESTIMATE} alone, or files.")
+    stored = _read(paths, options)
+    if options.noise_correlation != (ESTIMATE,):
+        return stored
+    return replace(stored, observation=_with_measured_correlation(stored.observation))
+
+
+def _read(paths: tuple[str, ...], options: ImageOptions) -> StoredBlend:
     if not any(path.lower().endswith(".npz") for path in paths):
         with naming(paths[0]):
             return _read_fits(paths, options)
@@ -125,6 +144,8 @@ def _read_fits(paths: tuple[str, ...], options: ImageOptions) -> StoredBlend:
         psf_oversampling=1 if options.psf_oversampling is None else options.psf_oversampling,
         psf_includes_pixel=not options.psf_without_pixel,
         mask_bits=options.mask_bits,
+        noise_correlation=_noise_files(options),
+        gain=_one_or_more(options.gain),
     )
     return StoredBlend(observation)
 
@@ -146,7 +167,27 @@ def _read_npz(path: Path, options: ImageOptions) -> StoredBlend:
         psf_oversampling=oversampling,
         psf_includes_pixel=False if options.psf_without_pixel else None,
         mask_bits=options.mask_bits,
+        noise_correlation=_noise_files(options),
+        gain=_one_or_more(options.gain),
     )
+
+
+def _noise_files(options: ImageOptions) -> tuple[str, ...] | None:
+    return options.noise_correlation if options.noise_correlation not in ((), (ESTIMATE,)) else None
+
+
+def _with_measured_correlation(observation: Observation) -> Observation:
+    from jaxblend.detection.noise import estimate_noise_correlation
+    from jaxblend.forward.noise_checks import noise_correlation
+
+    try:
+        measured = estimate_noise_correlation(observation)
+    except ValueError as error:
+        raise ValueError(
+            f"--noise-correlation estimate: {error}; or name a file of what was measured elsewhere, such as the "
+            "noise_correlation.fits that jaxblend deblend writes"
+        ) from error
+    return observation.replace(noise_correlation=noise_correlation(measured, observation.n_bands))
 
 
 def _bands(names: tuple[str, ...]) -> str | tuple[str, ...] | None:

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxblend.forward.observation import Observation
+from jaxblend.forward.vecchia import correlation_at
 from jaxblend.priors import Prior
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from jaxblend.fitting.result import Fit
 
-__all__ = ["catalog", "settings"]
+__all__ = ["catalog", "noise_settings", "settings"]
 
 _TO_MAG = 2.5 / np.log(10)
 
@@ -111,6 +113,23 @@ def settings(
     }
 
 
+def noise_settings(observations: Sequence[Observation]) -> dict[str, Any]:
+    """What is known of the noise beside its weight, by band; of several observations each has its number.
+
+    Of a correlation it is that of neighbours in x and in y: which kind of noise it was, not all of it.
+    """
+    found: dict[str, dict[str, Any]] = {"noise_correlation": {}, "gain": {}}
+    for i, observation in enumerate(observations):
+        for c, band in enumerate(observation.bands):
+            name = band if len(observations) == 1 else f"{band}_{i}"
+            if observation.noise_correlation is not None:
+                rho = correlation_at(observation.noise_correlation[c], np.array([[0, 1], [1, 0]]))
+                found["noise_correlation"][name] = {"x": _rounded(rho[0]), "y": _rounded(rho[1])}
+            if observation.gain is not None and np.isfinite(observation.gain[c]):
+                found["gain"][name] = _rounded(observation.gain[c])
+    return {name: by_band for name, by_band in found.items() if by_band}
+
+
 def _meta(fit):
     return {
         **settings(
@@ -122,6 +141,7 @@ def _meta(fit):
             zero_points=fit.context["zero_points"],
             pixel_scales=[frame.pixel_scale for frame in fit.context["frames"]],
         ),
+        **noise_settings(fit.observations),
         "outcome": fit.outcome.value,
         "chi2_per_pixel": {b: round(float(c), 4) for b, c in zip(fit.bands, fit.chi2, strict=True)},
         "log_evidence": fit.log_evidence,

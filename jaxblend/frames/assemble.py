@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxblend.fitting.bands import Bands
 from jaxblend.fitting.batch import reference_band
-from jaxblend.fitting.catalog import settings
+from jaxblend.fitting.catalog import noise_settings, settings
 from jaxblend.forward.galaxies import AbstractGalaxy
 from jaxblend.forward.observation import Observation
 from jaxblend.frames.scene import Scene
@@ -108,7 +108,7 @@ def _empty(observation) -> QTable:
 
 
 def _settings(observation, model, prior) -> dict[str, Any]:
-    return settings(
+    made_with = settings(
         observation.bands,
         surveys=[observation.survey],
         model=type(model).__name__,
@@ -117,3 +117,4 @@ def _settings(observation, model, prior) -> dict[str, Any]:
         zero_points=Bands.among((observation,)).zero_points,
         pixel_scales=[observation.frame.pixel_scale],
     )
+    return made_with | noise_settings((observation,))

@@ -2,6 +2,7 @@
 
 from jaxblend.io.fits import read_fits as read_fits
 from jaxblend.io.fits import read_psf as read_psf
+from jaxblend.io.noise import read_noise_correlation as read_noise_correlation
 from jaxblend.io.npz import StoredBlend as StoredBlend
 from jaxblend.io.npz import read_npz as read_npz
 from jaxblend.io.npz import write_npz as write_npz

@@ -13,7 +13,8 @@ from jaxblend.forward.psf import AbstractPSF
 from jaxblend.forward.sampled_psf import ImagePSF
 from jaxblend.io.header import celestial_wcs, largest_wcs_offset, pixel_scale_from_header, zero_point_from_header
 from jaxblend.io.mask import bad_pixels, mask_planes
-from jaxblend.io.planes import Plane, read_planes
+from jaxblend.io.noise import noise_planes
+from jaxblend.io.planes import ROLES, Plane, padded, read_planes
 
 __all__ = ["read_fits", "read_psf"]
 
@@ -35,12 +36,14 @@ def read_fits(
     psf_includes_pixel: bool = True,
     mask_bits: int | None = None,
     survey: str | None = None,
+    noise_correlation: Paths | np.ndarray | None = None,
+    gain: float | Sequence[float] | np.ndarray | None = None,
 ) -> Observation:
     """Read images of one patch of sky, one per band on the same pixels, with their noise and PSF.
 
     Understood are a cube (C, H, W), a file with one extension per band, a file with images and their inverse
-    variances, variances, masks or PSFs side by side (told apart by EXTNAME or IMAGETYP), and one file per band. Any
-    path may name an extension in brackets: ``coadd.fits[2]`` or ``coadd.fits[VARIANCE]``.
+    variances, variances, masks, PSFs or noise correlations side by side (told apart by EXTNAME or IMAGETYP), and one
+    file per band. Any path may name an extension in brackets: ``coadd.fits[2]`` or ``coadd.fits[VARIANCE]``.
 
     Parameters
     ----------
@@ -68,6 +71,12 @@ def read_fits(
         for a mask of zeros and ones the ones.
     survey : str, optional
         Its name, for the catalogue and for the defaults that go with it.
+    noise_correlation : path, sequence of paths or array, optional
+        Correlation of the noise between pixels, (0, 0) in the middle, one per band or one for all, instead of those
+        beside the images: .npy or FITS files, or an array such as ``jaxblend.estimate_noise_correlation`` gives.
+    gain : float or sequence of floats, optional
+        Photons per unit of flux, for all bands or one each, where the weights are those of the sky alone. Headers are
+        not asked: theirs is mostly that of a single exposure, and most weights hold the photons of the sources.
 
     Returns
     -------
@@ -82,12 +91,13 @@ def read_fits(
     """
     if weight is not None and variance is not None:
         raise ValueError("Got both weight and variance files, expected one of them: leave one out.")
-    planes = _collect(images, weight=weight, variance=variance, mask=mask, psf=psf)
+    given = {"weight": weight, "variance": variance, "mask": mask, "psf": psf, "noise_correlation": noise_correlation}
+    planes = _collect(images, **given)
     chosen = _select_bands(planes["image"], bands)
     names = _band_names(chosen, bands)
     image = _stack(chosen)
     matched = {role: _match(found, chosen, planes["image"]) for role, found in planes.items() if role != "image"}
-    masks, psfs = matched["mask"], matched["psf"]
+    masks, psfs, correlations = matched["mask"], matched["psf"], matched["noise_correlation"]
     if psfs:
         psf = _image_psf(psfs, psf_oversampling, psf_includes_pixel)
     wcs = _common_wcs(chosen) if pixel_scale is None else None
@@ -105,6 +115,8 @@ def read_fits(
         zero_point=_zero_points(chosen, zero_point),
         mask=bad_pixels(_stack(masks), mask_bits, named=mask_planes(masks[0].header)) if masks else None,
         survey=survey,
+        noise_correlation=padded(correlations) if correlations else noise_correlation,
+        gain=gain,
     )
 
 
@@ -131,7 +143,7 @@ def read_psf(paths: Paths, *, oversampling: int = 1, includes_pixel: bool = True
 
 def _collect(images: Paths, **given: Any) -> dict[str, list[Plane]]:
     """Sort all planes by role; a file given for a role replaces what lies beside the images."""
-    planes: dict[str, list[Plane]] = {role: [] for role in ("image", "weight", "variance", "sigma", "mask", "psf")}
+    planes: dict[str, list[Plane]] = {role: [] for role in ROLES}
     for path in _listed(images):
         for plane in read_planes(path):
             planes[plane.role].append(plane)
@@ -143,12 +155,16 @@ def _collect(images: Paths, **given: Any) -> dict[str, list[Plane]]:
     for role, paths in given.items():
         if paths is None:
             continue
-        if isinstance(paths, AbstractPSF):
+        if isinstance(paths, AbstractPSF | np.ndarray):
             planes[role] = []
             continue
         if role in ("weight", "variance"):
             planes |= {"weight": [], "variance": [], "sigma": []}
-        planes[role] = [plane for path in _listed(paths) for plane in read_planes(path, role=role)]
+        planes[role] = (
+            noise_planes(paths)
+            if role == "noise_correlation"
+            else [plane for path in _listed(paths) for plane in read_planes(path, role=role)]
+        )
     return planes
 
 
@@ -234,19 +250,7 @@ def _noise(planes: dict[str, list[Plane]]) -> dict[str, np.ndarray]:
 
 
 def _image_psf(planes: list[Plane], oversampling: int, includes_pixel: bool) -> ImagePSF:
-    size = tuple(max(plane.data.shape[axis] for plane in planes) for axis in (0, 1))
-    images = np.stack([_pad(plane, size) for plane in planes]).astype(np.float32)
-    return ImagePSF(images, oversampling=oversampling, includes_pixel=includes_pixel)
-
-
-def _pad(plane: Plane, size: tuple[int, ...]) -> np.ndarray:
-    """Surround a PSF image with zeros, its centre kept."""
-    missing = [n - have for n, have in zip(size, plane.data.shape, strict=True)]
-    if any(m % 2 for m in missing):
-        raise ValueError(
-            f"The PSF {plane.source} is {plane.data.shape} where another is {size}: sizes must be all odd or all even."
-        )
-    return np.pad(plane.data, [(m // 2, m // 2) for m in missing])
+    return ImagePSF(padded(planes).astype(np.float32), oversampling=oversampling, includes_pixel=includes_pixel)
 
 
 def _common_wcs(images: list[Plane]) -> Any:

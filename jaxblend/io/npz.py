@@ -17,6 +17,7 @@ from jaxblend.forward.psf import AbstractPSF
 from jaxblend.io.atomic import atomic_path
 from jaxblend.io.header import celestial_wcs
 from jaxblend.io.mask import bad_pixels
+from jaxblend.io.noise import read_noise_correlation
 from jaxblend.io.psf_arrays import psf_from_arrays, psf_to_arrays
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ def read_npz(
     psf_includes_pixel: bool | None = None,
     mask_bits: int | None = None,
     survey: str | None = None,
+    noise_correlation: str | os.PathLike | Sequence[str | os.PathLike] | np.ndarray | None = None,
+    gain: float | Sequence[float] | np.ndarray | None = None,
 ) -> StoredBlend:
     """Read a blend from a NumPy archive.
 
@@ -81,7 +84,7 @@ def read_npz(
         An .npz file. Nothing pickled is loaded.
     psf : PSF, optional
         Instead of the file's.
-    bands, zero_point, pixel_scale, psf_oversampling, psf_includes_pixel, survey : optional
+    bands, zero_point, pixel_scale, psf_oversampling, psf_includes_pixel, survey, noise_correlation, gain : optional
         Instead of, or in the absence of, what the file says; as in `jaxblend.io.fits.read_fits`.
     mask_bits : int, optional
         The bits that make a pixel bad, added up; see `jaxblend.io.mask.bad_pixels`.
@@ -122,8 +125,8 @@ def read_npz(
         zero_point=arrays.get("zero_point") if zero_point is None else zero_point,
         mask=bad_pixels(arrays["mask"], mask_bits) if "mask" in arrays else None,
         survey=survey if survey is not None else _text(arrays, "survey"),
-        noise_correlation=arrays.get("noise_correlation"),
-        gain=arrays.get("gain"),
+        noise_correlation=_noise_correlation(arrays, noise_correlation, names),
+        gain=arrays.get("gain") if gain is None else gain,
     )
     return StoredBlend(observation, _positions(_find(arrays, "positions"), path), arrays.get("isolated"))
 
@@ -241,6 +244,12 @@ def _psf(arrays: Mapping[str, np.ndarray], oversampling: int | None, includes_pi
     given = {"oversampling": oversampling, "includes_pixel": includes_pixel}
     overrides = {name: value for name, value in given.items() if value is not None}
     return psf_from_arrays({**arrays, **({} if image is None else {"psf_image": image})}, overrides=overrides)
+
+
+def _noise_correlation(arrays: Mapping[str, np.ndarray], given: Any, bands: Sequence[str] | None) -> np.ndarray | None:
+    if given is None:
+        return arrays.get("noise_correlation")
+    return given if isinstance(given, np.ndarray) else read_noise_correlation(given, bands=bands)
 
 
 def _positions(stored: np.ndarray | None, path: Any) -> np.ndarray | None:

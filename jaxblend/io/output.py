@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxblend.io.atomic import write_json
 from jaxblend.io.images import Extension, write_images
+from jaxblend.io.noise import write_noise_correlation
 from jaxblend.io.tables import write_table
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def write_fit(
     Returns
     -------
     dict of str to Path
-        The files by what they are: "catalog.ecsv", "deblended", "model", "options" ...
+        The files by what they are: "catalog.ecsv", "deblended", "model", "options" ... Correlated noise is among them:
+        `jaxblend.io.read_noise_correlation` reads it.
 
     Raises
     ------
@@ -58,11 +60,12 @@ def write_fit(
     """
     folder = Path(folder)
     files = _write_catalogs(fit.catalog, folder, formats)
-    if images:
-        joint = len(fit.observations) > 1
-        for index, observation in enumerate(fit.observations):
-            name = f"_{index}" if joint else ""
+    joint = len(fit.observations) > 1
+    for index, observation in enumerate(fit.observations):
+        name = f"_{index}" if joint else ""
+        if images:
             files |= _write_fit_images(fit, index if joint else None, observation, folder, name)
+        files |= _write_noise(observation, folder, name)
     return files | _write_options(options, folder)
 
 
@@ -104,7 +107,7 @@ def write_scene(
             cutouts.append(Extension(f"SOURCE_{source}", data, {"SOURCEID": source}, origin))
         files["deblended"] = write_images(folder / "deblended.fits", cutouts, observation=scene.observation)
         files["model"] = _write_model(scene.model, scene.residual, folder / "model.fits", scene.observation)
-    return files | _write_options(options, folder)
+    return files | _write_noise(scene.observation, folder, "") | _write_options(options, folder)
 
 
 def _write_catalogs(table: astropy.table.QTable, folder: Path, formats: Sequence[str]) -> dict[str, Path]:
@@ -132,6 +135,14 @@ def _write_fit_images(fit: Any, index: int | None, observation: Any, folder: Pat
 def _write_model(model: np.ndarray, residual: np.ndarray, path: Path, observation: Any) -> Path:
     extensions = [Extension("MODEL", model), Extension("RESIDUAL", residual)]
     return write_images(path, extensions, observation=observation)
+
+
+def _write_noise(observation: Any, folder: Path, name: str) -> dict[str, Path]:
+    """What was measured on a whole frame serves fits of its stamps."""
+    correlation, path = observation.noise_correlation, folder / f"noise_correlation{name}.fits"
+    if correlation is None:
+        return {}
+    return {f"noise_correlation{name}": write_noise_correlation(correlation, path, bands=observation.bands)}
 
 
 def _write_options(options: Mapping[str, Any] | None, folder: Path) -> dict[str, Path]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxblend.io.header import Header
 
-__all__ = ["Plane", "band_from_header", "read_planes"]
+__all__ = ["Plane", "band_from_header", "padded", "read_planes"]
 
 ROLES = {
     "weight": ("weight", "wht", "invvar", "ivar", "inverse_variance"),
@@ -21,6 +21,7 @@ ROLES = {
     "sigma": ("sigma", "err", "error", "rms", "stddev"),
     "mask": ("mask", "dq", "flags"),
     "psf": ("psf",),
+    "noise_correlation": ("noise_correlation", "correlation"),
     "image": ("image", "sci", "science", "data", "cube"),
 }
 BAND_KEYWORDS = ("BAND", "FILTER", "FILTNAM", "FILTER1")
@@ -33,7 +34,7 @@ class Plane:
     Attributes
     ----------
     role : str
-        "image", "weight", "variance", "sigma", "mask" or "psf".
+        "image", "weight", "variance", "sigma", "mask", "psf" or "noise_correlation".
     band : str or None
         As the header says.
     data : (H, W) array
@@ -92,6 +93,12 @@ def read_planes(path: str | os.PathLike, *, role: str | None = None) -> list[Pla
     return planes
 
 
+def padded(planes: list[Plane]) -> np.ndarray:
+    """Stack planes (C, H, W), those that are smaller surrounded with zeros, their centres kept."""
+    size = tuple(max(plane.data.shape[axis] for plane in planes) for axis in (0, 1))
+    return np.stack([_pad(plane, size) for plane in planes])
+
+
 def band_from_header(header: Header, index: int | None = None) -> str | None:
     """Find the name of a band, or of slice ``index`` of a cube; None if the header does not say.
 
@@ -107,6 +114,16 @@ def band_from_header(header: Header, index: int | None = None) -> str | None:
         if isinstance(header.get(keyword), str) and header[keyword].strip():
             return _first_word(header[keyword])
     return None
+
+
+def _pad(plane: Plane, size: tuple[int, ...]) -> np.ndarray:
+    missing = [n - have for n, have in zip(size, plane.data.shape, strict=True)]
+    if any(m % 2 for m in missing):
+        raise ValueError(
+            f"The {plane.role.replace('_', ' ')} {plane.source} is {plane.data.shape} where another is {size}: sizes "
+            "must be all odd or all even."
+        )
+    return np.pad(plane.data, [(m // 2, m // 2) for m in missing])
 
 
 def _first_word(value: Any) -> str:
