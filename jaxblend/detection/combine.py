@@ -16,11 +16,15 @@ FINE = 4  # samples per pixel on which a PSF's width is measured
 
 
 class Combined(NamedTuple):
-    """All bands in one: ``image`` and ``noise`` in units of the typical noise of a pixel, ``masked`` in every band."""
+    """All bands in one: ``image`` and ``noise`` in units of the typical noise of a pixel, ``masked`` in every band.
+
+    ``correlation`` is that of its noise, None if it is white.
+    """
 
     image: Float[np.ndarray, "H W"]
     noise: Float[np.ndarray, "H W"]
     masked: Bool[np.ndarray, "H W"]
+    correlation: Float[np.ndarray, "h w"] | None = None
 
 
 def combine(observation: Observation, image: np.ndarray | None = None) -> Combined:
@@ -38,7 +42,8 @@ def combine(observation: Observation, image: np.ndarray | None = None) -> Combin
     Returns
     -------
     Combined
-        Image and noise, 0 and 1 where every band is masked.
+        Image and noise, 0 and 1 where every band is masked. The correlation of its noise is the mean of the bands' by
+        their share of the weight in the whole image.
     """
     image = np.asarray(observation.image if image is None else image, float)
     weight = np.asarray(observation.weight, float)
@@ -49,7 +54,12 @@ def combine(observation: Observation, image: np.ndarray | None = None) -> Combin
     safe = np.where(masked, 1.0, total)
     scale = np.sqrt(max(int(np.sum((weight > 0).any(axis=(1, 2)))), 1))
     combined = scale * (relative * image * np.sqrt(typical)).sum(axis=0) / safe
-    return Combined(np.where(masked, 0.0, combined), np.where(masked, 1.0, scale / np.sqrt(safe)), masked)
+    correlation = observation.noise_correlation
+    if correlation is not None:
+        shares = (relative / safe).sum(axis=(1, 2))
+        correlation = np.tensordot(shares / shares.sum(), correlation, axes=1)
+    noise = np.where(masked, 1.0, scale / np.sqrt(safe))
+    return Combined(np.where(masked, 0.0, combined), noise, masked, correlation)
 
 
 def psf_fwhm(observation: Observation) -> float:

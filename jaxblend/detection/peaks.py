@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from jaxblend.detection.combine import Combined
 
-__all__ = ["excesses", "gaussian_kernel", "matched_filter"]
+__all__ = ["excesses", "filtered_noise", "gaussian_kernel", "matched_filter"]
 
 Pixels = Float[np.ndarray, "H W"]
 
@@ -21,8 +21,21 @@ def gaussian_kernel(fwhm: float) -> np.ndarray:
     return (kernel / kernel.sum()).astype(np.float32)
 
 
+def filtered_noise(kernel: Float[np.ndarray, "a b"], correlation: Float[np.ndarray, "h w"] | None) -> float:
+    """How much larger the noise of a filtered image is where its noise is correlated than where it is white.
+
+    The variance of a sum is the sum of the products of the kernel's values and the correlation at their distance.
+    """
+    if correlation is None:
+        return 1.0
+    from scipy.signal import convolve2d
+
+    kernel = np.asarray(kernel, float)
+    return float(np.sqrt(np.sum(kernel * convolve2d(kernel, correlation, mode="same")) / np.sum(kernel**2)))
+
+
 def matched_filter(combined: Combined, fwhm: float) -> Pixels:
-    """Significance, in units of the noise, of a point source at each pixel; noise is taken as uncorrelated."""
+    """Significance, in units of the noise, of a point source at each pixel, of a filter that is best in white noise."""
     from scipy.signal import oaconvolve
 
     kernel = gaussian_kernel(fwhm).astype(float)
@@ -31,7 +44,8 @@ def matched_filter(combined: Combined, fwhm: float) -> Pixels:
     noise = np.sqrt(np.maximum(oaconvolve(weight, kernel**2, mode="same"), 0.0))
     # Where nearly all of the kernel is masked, nothing can be said.
     enough = noise > 0.3 * np.sqrt(np.sum(kernel**2)) * np.sqrt(np.median(weight))
-    return np.where(enough & ~combined.masked, signal / np.where(enough, noise, 1.0), 0.0)
+    noise = np.where(enough, noise * filtered_noise(kernel, combined.correlation), 1.0)
+    return np.where(enough & ~combined.masked, signal / noise, 0.0)
 
 
 def excesses(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from jaxblend.detection.combine import combine, psf_fwhm
-from jaxblend.detection.peaks import gaussian_kernel, matched_filter
+from jaxblend.detection.peaks import filtered_noise, gaussian_kernel, matched_filter
 from jaxblend.forward.observation import Observation
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def detect(
 ) -> Table:
     """Detect sources on the average of all bands, each in units of its noise.
 
-    The sky is taken as subtracted and the noise as uncorrelated between pixels; where it is correlated, as on
-    resampled coadds, raise ``min_snr``.
+    The sky is taken as subtracted. Where noise is correlated between pixels, as on resampled coadds, the observation's
+    ``noise_correlation`` gives both thresholds the noise of the filtered image; without it, raise ``min_snr``.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def _extract(combined, threshold, min_area, contrast, kernel) -> np.ndarray:
     return sep.extract(
         np.ascontiguousarray(combined.image, np.float32),
         threshold,
-        err=np.ascontiguousarray(combined.noise, np.float32),
+        err=np.ascontiguousarray(combined.noise * filtered_noise(kernel, combined.correlation), np.float32),
         mask=np.ascontiguousarray(combined.masked),
         minarea=int(min_area),
         filter_kernel=kernel,
