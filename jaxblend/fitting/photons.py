@@ -8,15 +8,32 @@ the model, held fixed while it is fitted again, do not. They solve the likelihoo
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from jaxblend.fitting.prepare import Item
 from jaxblend.forward.render import render
 from jaxblend.infer.posterior import in_bands
 
-__all__ = ["has_photon_noise", "normalisation", "with_photon_noise", "with_root_weights"]
+__all__ = ["has_photon_noise", "normalisation", "sky_share", "with_photon_noise", "with_root_weights"]
+
+
+def sky_share(weight: Float[Any, "C H W"], light: Float[Any, "C H W"], gain: Float[Any, " C"]) -> Float[Any, "C H W"]:
+    """The part of 1 / weight in 1 / weight + max(light, 0) / gain, the variance with the photon noise of that light.
+
+    Times it, a weight becomes that of both.
+
+    Parameters
+    ----------
+    weight, light
+        Of NumPy or of JAX; light in the unit of the image.
+    gain
+        Photons per unit of flux.
+    """
+    return 1 / (1 + weight * light.clip(0) / gain[:, None, None])
 
 
 def has_photon_noise(item: Item) -> bool:
@@ -32,8 +49,7 @@ def with_photon_noise(item: Item, u) -> Item:
         root = exposure.root_weight
         if gain is not None:
             model = render(in_bands(sources, bands), exposure.frame, exposure.transfer)
-            photons = jnp.maximum(model, 0.0) / jnp.asarray(gain)[:, None, None]
-            root = root / jnp.sqrt(1 + root**2 * photons)
+            root = root * jnp.sqrt(sky_share(root**2, model, jnp.asarray(gain)))
         roots.append(root)
     return with_root_weights(item, tuple(roots))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from jaxblend.fitting.photons import sky_share
 from jaxblend.forward.observation import Observation
 from jaxblend.frames.source import Fitted, FrameSource, elliptical_radius, total_model
 from jaxblend.frames.stamps import overlap, stamp_around
@@ -125,7 +126,7 @@ def _without_others(observation, sources, group, stamp, residual, owner) -> Obse
     foreign = (owner[stamp] >= 0) & ~np.isin(owner[stamp], group)
     weight = np.asarray(cutout.weight)
     if cutout.gain is not None:  # light that is taken away leaves its photon noise behind
-        weight = weight / (1 + weight * np.maximum(cutout.image - image, 0) / cutout.gain[:, None, None])
+        weight = weight * sky_share(weight, cutout.image - image, cutout.gain)
     return cutout.replace(image=image, weight=np.where(foreign, 0.0, weight).astype(np.float32))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
+from jaxblend.fitting.photons import sky_share
 from jaxblend.forward.observation import Observation
 from jaxblend.infer.summary import quantity_names
 
@@ -89,8 +90,7 @@ class Scene:
         weight = np.asarray(self.observation.weight, float)
         usable = weight > 0
         if self.observation.gain is not None:  # the weight is that of the sky alone
-            photons = np.maximum(self.model, 0.0) / np.asarray(self.observation.gain, float)[:, None, None]
-            weight = weight / (1 + weight * photons)
+            weight = weight * sky_share(weight, self.model, self.observation.gain)
         chi2 = (np.where(usable, self.residual, 0.0) ** 2 * weight).sum(axis=(1, 2))
         pixels = usable.sum(axis=(1, 2))
         return np.where(pixels > 0, chi2 / np.maximum(pixels, 1), np.nan)

@@ -1,10 +1,12 @@
 """Fits of bright galaxies whose own photons are most of the noise, given the weight of the sky alone."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from noisy_blends import OPTIONS, SEEDS, SIDE, noiseless_blends, observe, pulls
 
 import jaxblend as jb
+from jaxblend.fitting.photons import sky_share
 
 N, BRIGHTER, GAIN = 60, 30.0, 0.5
 
@@ -51,6 +53,18 @@ def test_evidence_counts_the_normalisation_of_the_noise(fits):
     weight = np.asarray(fit.item.root_weights[0], float)[0, :SIDE, :SIDE] ** 2
     assert fit.context["noise_normalisation"] == pytest.approx(0.5 * np.log(weight).sum(), rel=1e-5)
     assert fits[1][0].context["noise_normalisation"] == 0
+
+
+@pytest.mark.parametrize("library", [np, jnp])
+def test_the_weight_of_sky_and_photons(library):
+    rng = np.random.default_rng(4)
+    weight, light = rng.uniform(0.5, 2, (2, 3, 4)), rng.normal(size=(2, 3, 4))
+    weight[0, 1, 2] = 0
+    gain = np.array([0.5, np.inf])
+    share = sky_share(*(library.asarray(a) for a in (weight, light, gain)))
+    with np.errstate(divide="ignore"):
+        expected = 1 / (1 / weight + np.where(light > 0, light, 0) / gain[:, None, None])
+    np.testing.assert_allclose(weight * share, expected, rtol=1e-5)
 
 
 def test_infinite_gain_is_no_photon_noise(fits):
