@@ -21,7 +21,7 @@ from jaxblend.frames.assemble import assemble
 from jaxblend.frames.group import group_overlapping
 from jaxblend.frames.rounds import FitBatch, Group, fit_groups, members_of, updated
 from jaxblend.frames.scene import Scene
-from jaxblend.frames.source import FrameSource, sources_at, sources_from_table, total_model
+from jaxblend.frames.source import FrameSource, has_outlines, sources_at, sources_from_table, total_model
 from jaxblend.frames.stars import tell_stars
 from jaxblend.priors import Population, Prior
 
@@ -104,7 +104,7 @@ def deblend(
         on_error="raise",
         progress=progress,
     )
-    sources = sources_from_table(table, fwhm, detected=None if detections is None else detect(observation))
+    sources = sources_from_table(table, fwhm, detected=None if has_outlines(table) else detect(observation))
     sources = fit_rounds(observation, sources, fit, rounds=rounds, fwhm=fwhm, max_group=max_group)
     if search_again:
         sources = add_missed(observation, sources, fit, fwhm=fwhm, max_group=max_group, min_snr=residual_snr)

@@ -14,7 +14,7 @@ from jaxblend.frames.stamps import reach_of
 if TYPE_CHECKING:
     from astropy.table import Table
 
-__all__ = ["Fitted", "FrameSource", "sources_at", "sources_from_table", "total_model"]
+__all__ = ["Fitted", "FrameSource", "has_outlines", "sources_at", "sources_from_table", "total_model"]
 
 Stamp = tuple[slice, slice]
 _OUTLINE = ("a", "b", "theta", "npix")
@@ -77,7 +77,7 @@ def sources_from_table(table: Table, fwhm: float, detected: Table | None = None)
     if "x" not in names or "y" not in names:
         raise ValueError(f"detections need columns x and y (pixels); got {names}")
     positions = _positions(table)
-    if all(name in names for name in _OUTLINE):
+    if has_outlines(table):
         return [_new(*source, fwhm) for source in zip(positions, _outlines(table), strict=True)]
     if detected is None or not len(detected):
         return sources_at(positions, fwhm)
@@ -87,6 +87,11 @@ def sources_from_table(table: Table, fwhm: float, detected: Table | None = None)
     inside = radius[np.arange(len(positions)), nearest] < _INSIDE
     outlines = np.where(inside[:, None], _outlines(detected)[nearest], [0.5 * fwhm, 0.5 * fwhm, 0.0])
     return [_new(*source, fwhm) for source in zip(positions, outlines, strict=True)]
+
+
+def has_outlines(table: Table) -> bool:
+    """Whether a table says how far its sources reach: the columns a, b, theta and npix."""
+    return set(_OUTLINE) <= set(table.colnames)
 
 
 def elliptical_radius(x: Float[np.ndarray, "#n #m"], y: Float[np.ndarray, "#n #m"], outline) -> np.ndarray:

@@ -180,3 +180,14 @@ def test_given_positions_take_the_outline_of_what_is_detected_there(calls, obser
     np.testing.assert_allclose(far.footprint, [2.0, 2.0, 0.0])
     deblend(observation, detections=TRUTH, stars=False, search_again=False)
     assert max(len(stars) for _, stars, _ in calls[0]) == 2  # the two that overlap are fitted together
+
+
+def test_given_outlines_are_not_looked_for_again(calls, observation, monkeypatch):
+    module = sys.modules["jaxblend.frames.deblend"]
+    outlines, asked = module.detect(observation), []
+    monkeypatch.setattr(module, "detect", lambda given: asked.append(given) or outlines)
+    scene = deblend(observation, detections=outlines, stars=False, search_again=False)
+    assert len(scene.catalog) == len(outlines)
+    assert asked == []
+    deblend(observation, detections=outlines["x", "y"], stars=False, search_again=False)
+    assert len(asked) == 1
