@@ -38,7 +38,8 @@ def smoothed(log_weights: Float[np.ndarray, " S"]) -> tuple[Float[np.ndarray, " 
     if n_tail >= 5 and excess[-1] > 1e-12:
         k, sigma = _pareto(np.maximum(excess, 1e-300))
         quantiles = (np.arange(n_tail) + 0.5) / n_tail
-        steps = -np.log1p(-quantiles) if abs(k) < 1e-9 else np.expm1(-k * np.log1p(-quantiles)) / k
+        with np.errstate(over="ignore"):  # of a tail so heavy that all of it comes to the largest weight
+            steps = -np.log1p(-quantiles) if abs(k) < 1e-9 else np.expm1(-k * np.log1p(-quantiles)) / k
         shifted[tail] = np.minimum(np.log(sigma * steps + np.exp(cut)), 0.0)
     elif n_tail >= 5:
         k = -np.inf  # even weights have no tail

@@ -3,7 +3,8 @@
 The model's change from the optimum is seen through low wavenumbers, as in a fit's search. Of the chi2 of a change d,
 ``-2 <w r, d> + <w d, d>`` with the residual r at the optimum, the first term is exact for any mask and weight (the
 product of w and r is taken in pixels), and of the second what even weights leave out is made up to second order by
-the exact J^T J, as far as that is safe.
+the exact J^T J. That correction ends some standard deviations from the optimum: where a source's flux goes to nothing
+the likelihood is flat, and a parabola that points down would let a sampler slide away for ever.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from jaxblend.infer.posterior import Blend, in_bands
 
 __all__ = ["Surrogate"]
 
-_MOST_TAKEN = 0.3  # of the curvature of any direction
+_MOST_TAKEN = 0.7  # of the curvature of any direction
+_REACH = 4.0  # standard deviations, of the correction
 
 
 class Surrogate(eqx.Module):
@@ -31,6 +33,7 @@ class Surrogate(eqx.Module):
 
     Value and slope are those of the objective at the centre, and its curvature but for the ``excess`` (0 mostly) by
     which it is too large in some direction. ``blend`` has no exposures; ``modes`` hold their images.
+    ``slope`` and ``curvature`` are the correction's along ``axes`` of z.
     """
 
     blend: Blend
@@ -38,8 +41,9 @@ class Surrogate(eqx.Module):
     centre: Float[Array, "K D"]
     root: Float[Array, "KD KD"]
     constant: Float[Array, ""]
+    axes: Float[Array, "KD KD"]
     slope: Float[Array, " KD"]
-    curvature: Float[Array, "KD KD"]
+    curvature: Float[Array, " KD"]
     excess: Float[Array, ""]
 
     @classmethod
@@ -50,12 +54,12 @@ class Surrogate(eqx.Module):
         hessian, gradient, value = exact_normal_equations(centre, blend)
         low_hessian, low_gradient, low_value = low_normal_equations(centre, blend, modes)
         lacking, axes = jnp.linalg.eigh(root.T @ (hessian - low_hessian) @ root)
-        # What is taken away must never be most of what is there: far from the centre nothing would hold a sampler.
-        curvature = (axes * jnp.maximum(lacking, -_MOST_TAKEN)) @ axes.T
+        # What is taken away must leave some of what is there, or nothing would hold a sampler near the centre.
+        curvature = jnp.maximum(lacking, -_MOST_TAKEN)
         excess = jnp.maximum(-_MOST_TAKEN - lacking[0], 0.0)
         bare = eqx.tree_at(lambda b: b.exposures, blend, ())
-        slope = root.T @ (gradient - low_gradient)
-        return cls(bare, modes, centre, root, value - low_value, slope, curvature, excess)
+        slope = axes.T @ (root.T @ (gradient - low_gradient))
+        return cls(bare, modes, centre, root, value - low_value, axes, slope, curvature, excess)
 
     def u(self, z: Float[Array, " KD"]) -> Float[Array, "K D"]:
         """The prior's coordinates."""
@@ -65,7 +69,9 @@ class Surrogate(eqx.Module):
         """The objective, with the constant that ``objective`` has."""
         u = self.u(z)
         sources = self.blend.sources(u)
-        value = self.constant + self.slope @ z + 0.5 * z @ self.curvature @ z + 0.5 * jnp.sum(u**2)
+        y = self.axes.T @ z
+        bounded = y * jax.lax.rsqrt(1 + (y / _REACH) ** 2)
+        value = self.constant + self.slope @ bounded + 0.5 * self.curvature @ bounded**2 + 0.5 * jnp.sum(u**2)
         for mode, bands in zip(self.modes, map(np.array, self.blend.bands), strict=True):
             real, imag = _scene(in_bands(sources, bands), mode)
             value += 0.5 * jnp.sum((real - mode.data.real) ** 2) + 0.5 * jnp.sum((imag - mode.data.imag) ** 2)
