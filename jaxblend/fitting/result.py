@@ -24,7 +24,7 @@ from jaxblend.infer.summary import Summary, quantity_names
 if TYPE_CHECKING:
     from astropy.table import QTable
 
-__all__ = ["Fit"]
+__all__ = ["Fit", "images_at"]
 
 _DECREMENT_LEFT = 0.5  # decrement of the objective that is left
 
@@ -194,7 +194,7 @@ class Fit:
         if self.item is None:
             raise ValueError("the images were let go: fit with keep_observations=True to have them")
         height, width = self.context["shape"][observation]
-        drawn = np.asarray(_draw(jax.tree.map(_device, self.item), self.result.u, observation))
+        drawn = np.asarray(images_at(self.item, self.result.u[None], observation))[0]
         return drawn[: self.n, :, :height, :width]
 
     @property
@@ -213,10 +213,6 @@ class Fit:
         return np.nan_to_num(rho).max(1, initial=0) > 0.7
 
 
-def _device(leaf):
-    return jax.numpy.asarray(leaf) if eqx.is_array(leaf) else leaf
-
-
 def _narrow(observation, frame):
     """The frame that was fitted in, with the map of the item (its tangent point may be shared)."""
     copy = observation.frame.with_oversampling(frame.oversampling)
@@ -225,8 +221,13 @@ def _narrow(observation, frame):
     return copy
 
 
+def images_at(item: Item, u, observation: int):
+    """Images (S, K, C, H, W) of every slot at S points ``u`` (S, K, D), in one of the observations."""
+    return _images_at(jax.tree.map(lambda x: jax.numpy.asarray(x) if eqx.is_array(x) else x, item), u, observation)
+
+
 @eqx.filter_jit
-def _draw(item: Item, u, observation: int):
+def _images_at(item: Item, u, observation: int):
     blend = item.blend()
     exposure, bands = blend.with_bands()[observation]
-    return render_images(in_bands(blend.sources(u), bands), exposure.frame, exposure.transfer)
+    return jax.lax.map(lambda u: render_images(in_bands(blend.sources(u), bands), exposure.frame, exposure.transfer), u)

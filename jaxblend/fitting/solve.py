@@ -19,7 +19,7 @@ from jaxblend.infer.summary import Summary, summarise
 __all__ = ["compute", "shape_key", "solve"]
 
 
-def shape_key(item: Item):
+def shape_key(item: eqx.Module):
     """Blends with equal keys share a program: equal structure and equal shapes."""
     arrays, static = eqx.partition(item, eqx.is_array)
     leaves, structure = jax.tree.flatten(arrays)
@@ -29,8 +29,16 @@ def shape_key(item: Item):
 def solve(items: Sequence[Item], reference: int) -> list[tuple[MapResult, Summary, Any]]:
     """Fit items of one key; the results are NumPy, those of ``compute`` per item."""
     stacked = jax.tree.map(lambda *x: np.stack(x) if eqx.is_array(x[0]) else x[0], *items)
-    results = jax.tree.map(np.asarray, _solve(stacked, reference))
-    return [jax.tree.map(lambda x, i=i: x[i], results) for i in range(len(items))]
+    results, *rest = jax.tree.map(np.asarray, _solve(stacked, reference))
+    own = [jax.tree.map(lambda x, i=i: x[i], (results, *rest)) for i in range(len(items))]
+    return [(_without_absent_rivals(result), *others) for result, *others in own]
+
+
+def _without_absent_rivals(result: MapResult) -> MapResult:
+    """Most blends have none, and their places would be most of what a fit keeps."""
+    there = np.isfinite(result.rival_objective)
+    rivals = (result.rival_u, result.rival_objective, result.rival_hessian)
+    return eqx.tree_at(lambda r: (r.rival_u, r.rival_objective, r.rival_hessian), result, [x[there] for x in rivals])
 
 
 def compute(item: Item, reference: int) -> tuple[MapResult, Summary, Any]:

@@ -1,8 +1,8 @@
 """Levenberg-Marquardt on the residual vector of a blend, from several starts, ending in exact normal equations.
 
-Three stages, each from where the last one ended: every start in the low wavenumbers; if two modes are within reach of
-each other, both with the gradient taken in pixels and the low wavenumbers as its metric; the better one with the exact
-Jacobian.
+Three stages, each from where the last one ended: every start in the low wavenumbers; if several modes are within reach
+of the best one, each with the gradient taken in pixels and the low wavenumbers as its metric; the best one with the
+exact Jacobian.
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ _APART = 3.0  # standard deviations between modes
 
 
 class MapResult(eqx.Module):
-    """The best point found and the curvature there; the next best mode, which means something where one is flagged."""
+    """The best point found and the curvature there, and the R other modes that the starts have led to.
+
+    ``second_mode`` says of which sources one of these is nearly as good. Rivals are in the order of their objectives,
+    which are infinite where there is none; their curvature is that in low wavenumbers.
+    """
 
     u: Float[Array, "K D"]
     objective: Float[Array, ""]
@@ -47,40 +51,40 @@ class MapResult(eqx.Module):
     decrement: Float[Array, ""]
     steps: Int[Array, ""]
     second_mode: Bool[Array, " K"]
-    second_objective: Float[Array, ""]
-    second_u: Float[Array, "K D"]
-    second_hessian: Float[Array, "KD KD"]
+    rival_u: Float[Array, "R K D"]
+    rival_objective: Float[Array, " R"]
+    rival_hessian: Float[Array, "R KD KD"]
 
 
 def maximum_a_posteriori(blend: Blend, starts: Float[Array, "S K D"] | None = None) -> MapResult:
-    """Search from every start, follow the two best modes, polish the better one with the exact Jacobian."""
+    """Search from every start, follow the modes within reach, polish the best one with the exact Jacobian."""
     modes, fluxes = modes_and_fluxes(blend)
     if starts is None:
         starts = dispersed_starts(blend, modes, fluxes)
-    two, rival = _two_modes(_valued(_search(starts, blend, modes), blend))
-    wanted = jnp.stack([jnp.asarray(True), rival])
-    ended = jax.lax.map(lambda x: _follow(x[0], x[1], rival, blend, modes), (two, wanted))
+    found, wanted = _distinct(_valued(_search(starts, blend, modes), blend))
+    several = jnp.sum(wanted) > 1
+    ended = jax.lax.map(lambda x: _follow(x[0], x[1], several, blend, modes), (found.u, wanted))
     bottom = each(lambda p: p.value - decrement(p), ended.point)
-    first = jnp.argmin(_finite(bottom))
-    best, other = (jax.tree.map(lambda x, i=i: x[i], ended) for i in (first, 1 - first))
-    final, steps = _polish(best.point.u, blend)
-    gap = jnp.where(rival, bottom[1 - first] - bottom[first], jnp.inf)  # inf - inf without a rival
-    apart = _distance(final.u - other.point.u, final.hessian) > _APART
+    rivals, left = _distinct(eqx.tree_at(lambda p: p.value, ended.point, jnp.where(wanted, bottom, jnp.inf)))
+    final, steps = _polish(rivals.u[0], blend)
+    gap = jnp.where(several & left, rivals.value - rivals.value[0], jnp.inf)[1:]
+    apart = jax.vmap(lambda u: _distance(final.u - u, final.hessian))(rivals.u[1:]) > _APART
+    near = jnp.any(apart & (gap < _SECOND_MODE)[:, None], axis=0)
     return MapResult(
         u=final.u,
         objective=final.value,
         hessian=final.hessian,
         decrement=decrement(final),
-        steps=best.steps + steps,
-        second_mode=apart & (gap < _SECOND_MODE) & blend.present,
-        second_objective=final.value + gap,
-        second_u=other.point.u,
-        second_hessian=other.point.hessian,
+        steps=jnp.max(ended.steps) + steps,
+        second_mode=near & blend.present,
+        rival_u=rivals.u[1:],
+        rival_objective=final.value + gap,
+        rival_hessian=rivals.hessian[1:],
     )
 
 
 def polished(result: MapResult, blend: Blend) -> MapResult:
-    """The minimum next to a result that was found with other weights; what is known of a second mode stays."""
+    """The minimum next to a result that was found with other weights; what is known of other modes stays."""
     final, steps = _polish(result.u, blend)
     return MapResult(
         u=final.u,
@@ -89,9 +93,9 @@ def polished(result: MapResult, blend: Blend) -> MapResult:
         decrement=decrement(final),
         steps=result.steps + steps,
         second_mode=result.second_mode,
-        second_objective=final.value + (result.second_objective - result.objective),
-        second_u=result.second_u,
-        second_hessian=result.second_hessian,
+        rival_u=result.rival_u,
+        rival_objective=final.value + (result.rival_objective - result.objective),
+        rival_hessian=result.rival_hessian,
     )
 
 
@@ -131,25 +135,30 @@ def _valued(points: Point, blend: Blend) -> Point:
     return eqx.tree_at(lambda p: p.value, points, values)
 
 
-def _two_modes(points: Point) -> tuple[Float[Array, "2 K D"], Bool[Array, ""]]:
-    """The best point and the best one that is another mode and within reach; whether there is one."""
-    value = _finite(points.value)
-    first = jnp.argmin(value)
-    best = jax.tree.map(lambda x: x[first], points)
-    distance = jax.vmap(lambda u: jnp.max(_distance(u - best.u, best.hessian)))(points.u)
-    rival = jnp.where((distance > _APART) & (value - value[first] < _RIVAL), value, jnp.inf)
-    second = jnp.argmin(rival)
-    return points.u[jnp.stack([first, second])], jnp.isfinite(rival[second])
+def _distinct(points: Point) -> tuple[Point, Bool[Array, " S"]]:
+    """Points from the best to the worst; which of them are within its reach, and apart from every better one."""
+    order = jnp.argsort(_finite(points.value))
+    points = jax.tree.map(lambda x: x[order], points)
+
+    def farthest(u, hessian):
+        return jax.vmap(lambda other: jnp.max(_distance(other - u, hessian)))(points.u)
+
+    apart = jax.vmap(farthest)(points.u, points.hessian) > _APART  # from the first index
+    near = jnp.isfinite(points.value) & (points.value - points.value[0] < _RIVAL)
+    kept = [jnp.asarray(True)]
+    for i in range(1, len(near)):
+        kept.append(near[i] & jnp.all(jnp.stack([~kept[j] | apart[j, i] for j in range(i)])))
+    return points, jnp.stack(kept)
 
 
-def _follow(u: Float[Array, "K D"], wanted, rival, blend: Blend, modes: tuple[LowModes, ...]) -> State:
-    """Converge in the low wavenumbers, if wanted; if there are two modes to tell apart, also with pixels' gradient."""
+def _follow(u: Float[Array, "K D"], wanted, several, blend: Blend, modes: tuple[LowModes, ...]) -> State:
+    """Converge in the low wavenumbers, if wanted; if there are modes to tell apart, also with pixels' gradient."""
     u = _descend_low(u, blend, modes, jnp.where(wanted, _SEARCH_STEPS, 0)).u
 
     def evaluate(u):
         return _in_pixels(u, blend, low_normal_equations(u, blend, modes)[0])
 
-    return descend(evaluate, Point.unknown(u), jnp.where(rival, _FOLLOW_STEPS, 0))
+    return descend(evaluate, Point.unknown(u), jnp.where(wanted & several, _FOLLOW_STEPS, 0))
 
 
 def _in_pixels(u: Float[Array, "K D"], blend: Blend, hessian: Float[Array, "KD KD"]) -> Point:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -11,8 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxblend.infer import laplace
-
 __all__ = ["LaplaceMixture"]
 
 
@@ -20,7 +17,7 @@ class LaplaceMixture(eqx.Module):
     """Component m is the push-forward of x ~ N(0, 1) by ``z = place[m] + spread[m] x``.
 
     Its density at z is that of ``x = narrow[m] (z - place[m])``, times exp(``log_weight[m]``), which holds the
-    determinant.
+    determinant. One of no share stands in an empty place: mixtures of one size are one program.
     """
 
     place: Float[Any, "M n"]
@@ -30,23 +27,28 @@ class LaplaceMixture(eqx.Module):
     log_share: Float[Any, " M"]
 
     @classmethod
-    def of(cls, u: Sequence[Any], objective: Sequence[Any], hessian: Sequence[Any]) -> LaplaceMixture:
-        """From modes (each (K, D)), their objectives and curvatures; weighted by evidence. NumPy in float64."""
-        roots = [laplace.root(np.asarray(h)) for h in hessian]
-        pairs = zip(objective, hessian, strict=True)
-        evidence = np.array([laplace.log_evidence(float(f), np.asarray(h)) for f, h in pairs])
-        share = evidence - np.logaddexp.reduce(evidence)
+    def of(cls, u: Any, roots: Any, log_evidence: Any) -> LaplaceMixture:
+        """From M modes (M, K, D), the roots (M, n, n) of their covariances, and their evidences. NumPy in float64."""
+        share = np.asarray(log_evidence) - np.logaddexp.reduce(log_evidence)
         inverse = np.linalg.inv(roots[0])
-        spread = np.stack([inverse @ root for root in roots])
+        spread = inverse @ np.asarray(roots)
         place = np.stack([inverse @ (np.ravel(v) - np.ravel(u[0])) for v in u]).astype(float)
         narrow = np.linalg.inv(spread)
         return cls(place, spread, narrow, share + np.linalg.slogdet(narrow)[1], share)
 
-    def draw(self, key) -> Float[Array, " n"]:
-        """One z."""
+    @property
+    def n_modes(self) -> int:
+        """Those that have a share."""
+        return int(np.isfinite(self.log_share).sum())
+
+    def draw_all(self, key, n: int) -> Float[Array, "n_draws n"]:
+        """``n`` draws of z, each mode in proportion to its share as closely as whole numbers allow."""
         which, inside = jax.random.split(key)
-        m = jax.random.categorical(which, self.log_share)
-        return self.place[m] + self.spread[m] @ jax.random.normal(inside, self.place.shape[1:], self.place.dtype)
+        places = (jnp.arange(n) + jax.random.uniform(which)) / n
+        upto = jnp.cumsum(jnp.exp(self.log_share))
+        m = jnp.searchsorted(upto / upto[-1], jnp.minimum(places, 1.0))
+        x = jax.random.normal(inside, (n, self.place.shape[1]), self.place.dtype)
+        return jnp.take(self.place, m, 0) + jnp.einsum("sij,sj->si", jnp.take(self.spread, m, 0), x)
 
     def potential(self, z: Float[Array, " n"]) -> Float[Array, ""]:
         """Minus the log density, without the constant ``n ln(2 pi) / 2``."""

@@ -17,15 +17,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxblend.infer.each import each
 from jaxblend.infer.mixture import LaplaceMixture
 
-__all__ = ["MAX_STEPS", "Swarm", "importance_in_steps"]
+__all__ = ["Swarm", "importance_in_steps", "longest_step", "next_step", "resampled", "spread_of"]
 
-MAX_STEPS = 24
+_MAX_STEPS = 24
 _KEPT = 0.5  # effective share of the draws that a step of b must leave
 _TRAJECTORIES = 2  # between two steps of b
 _LEAPS = 4  # in a trajectory
-_SIDE_BY_SIDE = 32  # draws in one vectorised call: their arrays stay in the cache
+_SIDE_BY_SIDE = 32  # draws in one vectorised call on a CPU: their arrays stay in the cache
 _FAR = 1e30  # potential where it is not finite
 
 
@@ -33,7 +34,7 @@ class Swarm(eqx.Module):
     """S draws of z, and how they came about.
 
     ``log_weights`` (steps, S) are those before each resampling, NaN beyond the last step; ``ancestor`` is the number
-    of the first draw from which each descends.
+    of the first draw from which each descends, ``step`` that of the trajectories in units of the draws' spread.
     """
 
     z: Float[Array, "S n"]
@@ -43,6 +44,7 @@ class Swarm(eqx.Module):
     log_evidence: Float[Array, ""]
     acceptance: Float[Array, ""]
     reached: Float[Array, ""]
+    step: Float[Array, ""]
 
 
 class _State(eqx.Module):
@@ -73,26 +75,33 @@ def importance_in_steps(potential: Callable, proposal: LaplaceMixture, key, *, n
     """
     evaluate = _evaluator(potential, proposal)
     first, path = jax.random.split(key)
-    z = jax.vmap(proposal.draw)(jax.random.split(first, n_draws))
-    value = jax.lax.map(evaluate, z, batch_size=_SIDE_BY_SIDE)
+    z = proposal.draw_all(first, n_draws)
+    value = each(evaluate, z, _SIDE_BY_SIDE)
     plain = value[0] - value[1]
     zero = jnp.zeros((), z.dtype)
-    empty = jnp.full((MAX_STEPS + last, n_draws), jnp.nan, z.dtype)
+    empty = jnp.full((_MAX_STEPS + last, n_draws), jnp.nan, z.dtype)
     state = _State(z, value, zero, zero + 0.5, jnp.arange(n_draws), jnp.asarray(0), empty, zero, zero)
 
     def onward(carry):
         state, left = carry
         key = jax.random.fold_in(path, state.number)
         left = jnp.where(state.b < 1, left, left - 1)  # rounds at the posterior itself: the step is 0, all draws stay
-        return _move(_resampled(state, key), evaluate, key), left
+        return _move(_step_on(state, key), evaluate, key), left
 
     def going(carry):
         state, left = carry
-        return (left > 0) & (state.number < MAX_STEPS + last)
+        return (left > 0) & (state.number < _MAX_STEPS + last)
 
     state, _ = jax.lax.while_loop(going, onward, (state, jnp.asarray(last)))
     return Swarm(
-        state.z, state.ancestor, state.log_weights, plain, state.log_evidence, state.acceptance, reached=state.b
+        z=state.z,
+        ancestor=state.ancestor,
+        log_weights=state.log_weights,
+        plain_log_weights=plain,
+        log_evidence=state.log_evidence,
+        acceptance=state.acceptance,
+        reached=state.b,
+        step=state.step,
     )
 
 
@@ -106,10 +115,9 @@ def _evaluator(potential, proposal):
     return evaluate
 
 
-def _resampled(state: _State, key) -> _State:
-    """The longest step of b that keeps enough draws, and draws in proportion to their weights."""
-    gain = state.value[0] - state.value[1]
-    n_draws = gain.size
+def longest_step(gain: Float[Array, " S"], rest: Float[Array, ""]) -> Float[Array, ""]:
+    """Of b, at most ``rest``: draws weighted by ``exp(step * gain)`` are to keep enough of their effective number."""
+    enough = _KEPT * gain.size
 
     def effective(step):
         return 1 / jnp.sum(jax.nn.softmax(step * gain) ** 2)
@@ -117,16 +125,27 @@ def _resampled(state: _State, key) -> _State:
     def halve(_, ends):
         low, high = ends
         middle = 0.5 * (low + high)
-        enough = effective(middle) >= _KEPT * n_draws
-        return jnp.where(enough, middle, low), jnp.where(enough, high, middle)
+        good = effective(middle) >= enough
+        return jnp.where(good, middle, low), jnp.where(good, high, middle)
 
-    rest = 1 - state.b
     low, _ = jax.lax.fori_loop(0, 25, halve, (jnp.zeros_like(rest), rest))
-    step = jnp.where(effective(rest) >= _KEPT * n_draws, rest, jnp.maximum(low, 1e-6))
+    return jnp.where(effective(rest) >= enough, rest, jnp.maximum(low, 1e-6))
+
+
+def resampled(key, log_weight: Float[Array, " S"]) -> Int[Array, " S"]:
+    """Which draws stay, and how often: in proportion to their weights (systematic resampling)."""
+    n_draws = log_weight.size
+    places = (jnp.arange(n_draws) + jax.random.uniform(key)) / n_draws
+    return jnp.clip(jnp.searchsorted(jnp.cumsum(jax.nn.softmax(log_weight)), places), 0, n_draws - 1)
+
+
+def _step_on(state: _State, key) -> _State:
+    """The longest step of b that keeps enough draws, and draws in proportion to their weights."""
+    gain, rest = state.value[0] - state.value[1], 1 - state.b
+    step = longest_step(gain, rest)
     log_weight = step * gain
     recorded = jnp.where(rest > 0, log_weight, jnp.nan)
-    places = (jnp.arange(n_draws) + jax.random.uniform(key)) / n_draws  # systematic resampling
-    chosen = jnp.clip(jnp.searchsorted(jnp.cumsum(jax.nn.softmax(log_weight)), places), 0, n_draws - 1)
+    chosen = resampled(key, log_weight)
     z, value, ancestor = jax.tree.map(lambda x: x[chosen], (state.z, state.value, state.ancestor))
     return _State(
         z=z,
@@ -136,14 +155,25 @@ def _resampled(state: _State, key) -> _State:
         ancestor=ancestor,
         number=state.number + 1,
         log_weights=state.log_weights.at[state.number].set(recorded),
-        log_evidence=state.log_evidence + jax.nn.logsumexp(log_weight) - jnp.log(n_draws),
+        log_evidence=state.log_evidence + jax.nn.logsumexp(log_weight) - jnp.log(gain.size),
         acceptance=state.acceptance,
     )
 
 
+def spread_of(z: Float[Array, "S n"]) -> Float[Array, " n"]:
+    """The draws' own, along each axis, within reason."""
+    return jnp.clip(jnp.std(z, axis=0), 0.2, 3.0)
+
+
+def next_step(step: Float[Array, ""], acceptance: Float[Array, ""]) -> Float[Array, ""]:
+    """A longer or a shorter one, for trajectories that were accepted at this rate."""
+    change = jnp.where(acceptance > 0.85, 1.25, jnp.where(acceptance < 0.6, 0.7, 1.0))
+    return jnp.clip(step * change, 0.02, 1.2)
+
+
 def _move(state: _State, evaluate: Callable, key) -> _State:
     """Hamiltonian trajectories at the state's b, each axis in units of the draws' own spread."""
-    spread = jnp.clip(jnp.std(state.z, axis=0), 0.2, 3.0)
+    spread = spread_of(state.z)
     keys = jax.random.split(jax.random.fold_in(key, 1), len(state.z))
 
     def one(draw):
@@ -152,13 +182,12 @@ def _move(state: _State, evaluate: Callable, key) -> _State:
         (z, value), accepted = jax.lax.scan(move, (z, value), jax.random.split(key, _TRAJECTORIES))
         return z, value, accepted.mean()
 
-    z, value, accepted = jax.lax.map(one, (state.z, state.value, keys), batch_size=_SIDE_BY_SIDE)
+    z, value, accepted = each(one, (state.z, state.value, keys), _SIDE_BY_SIDE)
     rate = accepted.mean()
-    change = jnp.where(rate > 0.85, 1.25, jnp.where(rate < 0.6, 0.7, 1.0))
     return eqx.tree_at(
         lambda s: (s.z, s.value, s.step, s.acceptance),
         state,
-        (z, value, jnp.clip(state.step * change, 0.02, 1.2), rate),
+        (z, value, next_step(state.step, rate), rate),
     )
 
 

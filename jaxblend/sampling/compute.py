@@ -1,97 +1,148 @@
-"""The compiled programs: draws of one blend by each method, as NumPy arrays."""
+"""The compiled programs: draws of stacked blends by each method."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from jaxblend.fitting.prepare import Item
 from jaxblend.fitting.result import Fit
 from jaxblend.infer import laplace
+from jaxblend.infer.correction import corrected
+from jaxblend.infer.each import each
 from jaxblend.infer.mixture import LaplaceMixture
 from jaxblend.infer.nuts import nuts
 from jaxblend.infer.posterior import objective
 from jaxblend.infer.smc import importance_in_steps
 from jaxblend.infer.summary import quantities
 from jaxblend.infer.surrogate import Surrogate
+from jaxblend.infer.svi import svi
 
-__all__ = ["Task", "importance_draws", "laplace_draws", "nuts_draws"]
+__all__ = ["Drawn", "Task", "importance_draws", "laplace_draws", "nuts_draws", "svi_draws"]
 
+_MODES = 4  # of a proposal, at most: as many as a fit has starts
 _CHECKED = 16  # draws at which the stand-in for the objective is compared with the objective
+_UNCORRECTED = 0.25  # nats, of the stand-in's error: a divergence of 0.03
 _SIDE_BY_SIDE = 8
 _AS_SCATTER = 2.5  # a fifth more curvature, error bars narrower by a tenth, counts as half a nat
 
 
 class Task(eqx.Module):
-    """A fitted blend, and the Laplace approximations that its sampling begins from."""
+    """A fitted blend, and the Laplace approximations that its sampling begins from; NumPy arrays, which stack."""
 
     item: Item
-    centre: Float[Any, "K D"]
-    root: Float[Any, "KD KD"]
+    centre: Float[Any, "*B K D"]
+    root: Float[Any, "*B KD KD"]
     proposal: LaplaceMixture
+    reference: int = eqx.field(static=True)
 
     @classmethod
     def of(cls, fit: Fit) -> Task:
-        """Of a fit that has kept its images; its second mode joins where one is within reach."""
+        """Of a fit that has kept its images, with all modes that its starts have found."""
         if fit.item is None:
             raise ValueError("this fit has no images to sample from: fit with keep_observations=True")
-        result = fit.result
-        modes = [(result.u, result.objective, result.hessian)]
-        if np.any(result.second_mode):
-            modes.append((result.second_u, result.second_objective, result.second_hessian))
-        proposal = LaplaceMixture.of(*map(list, zip(*modes, strict=True)))
-        task = cls(fit.item, result.u, laplace.root(np.asarray(result.hessian)), proposal)
-        return jax.tree.map(lambda x: _like_default(x) if eqx.is_array(x) else x, task)
+        r = fit.result
+        u = [r.u, *r.rival_u][:_MODES]
+        curved = zip([r.objective, *r.rival_objective], [r.hessian, *r.rival_hessian], strict=True)
+        laplaces = [laplace.root_and_log_evidence(float(f), np.asarray(h)) for f, h in curved]
+        roots, evidence = [root for root, _ in laplaces], [log for _, log in laplaces]
+        empty = _MODES - len(u)
+        proposal = LaplaceMixture.of(
+            u + u[:1] * empty, roots[:_MODES] + roots[:1] * empty, evidence[:_MODES] + [-np.inf] * empty
+        )
+        task = cls(fit.item, r.u, roots[0], proposal, fit.reference)
+        dtype = jnp.asarray(0.0, dtype=float).dtype
+        return jax.tree.map(lambda x: np.asarray(x, dtype) if _is_real(x) else x, task)
 
     def surrogate(self) -> Surrogate:
         """The cheap posterior density, built on the device."""
         return Surrogate.at(self.centre, self.root, self.item.blend())
 
 
-def _like_default(leaf):
-    real = np.issubdtype(leaf.dtype, np.floating)
-    return jnp.asarray(leaf, dtype=float) if real else jnp.asarray(leaf)
+class Drawn(eqx.Module):
+    """Draws of ``u`` and of the catalogue's quantities, with axes chains and S; the error of the stand-in.
+
+    ``run`` is what the sampler itself tells.
+    """
+
+    u: Float[Array, "chains S K D"]
+    quantities: Float[Array, "chains S K Q"]
+    density_error: Float[Array, ""]
+    run: Any
 
 
-@eqx.filter_jit
-def laplace_draws(task: Task, key, reference: int, n_draws: int):
+def _over_blends(program: Callable) -> Callable:
+    """The program of one task and key, for stacked ones: one after the other on a CPU, side by side elsewhere."""
+
+    @eqx.filter_jit
+    @functools.wraps(program)
+    def stacked(tasks: Task, keys, *options) -> Drawn:
+        arrays, static = eqx.partition(tasks, eqx.is_array)
+
+        def one(given):
+            # Accelerators else multiply matrices with ten bits.
+            with jax.default_matmul_precision("highest"):
+                return program(eqx.combine(given[0], static), given[1], *options)
+
+        return each(one, (jax.tree.map(jnp.asarray, arrays), keys))
+
+    return stacked
+
+
+@_over_blends
+def laplace_draws(task: Task, key, n_draws: int) -> Drawn:
     """Draws of the approximation about the best mode, pushed through the prior: fluxes are positive as they are."""
-    with jax.default_matmul_precision("highest"):
-        z = jax.random.normal(key, (n_draws, task.centre.size), task.centre.dtype)
-        u = task.centre + (z @ task.root.T).reshape(-1, *task.centre.shape)
-        return u, _quantities(u, task.item.blend(), reference)
+    z = jax.random.normal(key, (n_draws, task.centre.size), task.centre.dtype)
+    u = task.centre + (z @ task.root.T).reshape(-1, *task.centre.shape)
+    values = _quantities(u, task.item.blend(), task.reference)
+    return Drawn(u[None], values[None], jnp.zeros(()), None)
 
 
-@eqx.filter_jit
-def importance_draws(task: Task, key, reference: int, n_draws: int):
-    """Draws (S, K, D), quantities (S, K, Q), the swarm, and the error of the stand-in."""
-    with jax.default_matmul_precision("highest"):
-        surrogate = task.surrogate()
-        swarm = importance_in_steps(surrogate, task.proposal, key, n_draws=n_draws)
-        u, values, error = _reported(swarm.z, surrogate, task, reference)
-        return u, values, swarm, error
+@_over_blends
+def importance_draws(task: Task, key, n_draws: int) -> Drawn:
+    """Draws of importance sampling in steps; ``run`` is a `Swarm`, its draws left out.
+
+    Where the stand-in is not close enough they are carried to the density in pixels, and ``density_error`` is 0.
+    """
+    surrogate = task.surrogate()
+    first, then = jax.random.split(key)
+    swarm = importance_in_steps(surrogate, task.proposal, first, n_draws=n_draws)
+    error = _density_error(swarm.z, surrogate, task)
+    far = error > _UNCORRECTED
+    swarm = corrected(swarm, surrogate, _InPixels(surrogate, task.item), then, far)
+    return _reported(
+        swarm.z[None], surrogate, task, eqx.tree_at(lambda s: s.z, swarm, None), jnp.where(far, 0.0, error)
+    )
 
 
-@eqx.filter_jit
-def nuts_draws(task: Task, key, reference: int, n_draws: int, warmup: int, chains: int, exact: bool):
-    """Draws (chains, S, K, D), quantities (chains, S, K, Q), the chains, and the error of the stand-in.
+@_over_blends
+def nuts_draws(task: Task, key, n_draws: int, warmup: int, chains: int, exact: bool) -> Drawn:
+    """Draws of No-U-turn chains; ``run`` is `Chains`, their draws left out.
 
     ``exact`` samples the objective in pixels, at some fifty times the cost.
     """
-    with jax.default_matmul_precision("highest"):
-        surrogate = task.surrogate()
-        potential = _InPixels(surrogate, task.item) if exact else surrogate
-        first, then = jax.random.split(key)
-        starts = jax.vmap(task.proposal.draw)(jax.random.split(first, chains))
-        found = nuts(potential, starts, then, n_draws=n_draws, warmup=warmup)
-        u, values, error = _reported(found.z.reshape(-1, found.z.shape[-1]), surrogate, task, reference)
-        u, values = (x.reshape(chains, n_draws, *x.shape[1:]) for x in (u, values))
-        return u, values, found, jnp.zeros_like(error) if exact else error
+    surrogate = task.surrogate()
+    potential = _InPixels(surrogate, task.item) if exact else surrogate
+    first, then = jax.random.split(key)
+    found = nuts(potential, task.proposal.draw_all(first, chains), then, n_draws=n_draws, warmup=warmup)
+    error = jnp.zeros(()) if exact else _density_error(found.z, surrogate, task)
+    return _reported(found.z, surrogate, task, eqx.tree_at(lambda c: c.z, found, None), error)
+
+
+@_over_blends
+def svi_draws(task: Task, key, n_draws: int, steps: int, guide: Callable | None) -> Drawn:
+    """Draws of a fitted guide; ``run`` is `Variational`, its draws left out."""
+    surrogate = task.surrogate()
+    found = svi(surrogate, task.centre.size, key, n_draws=n_draws, steps=steps, guide=guide)
+    error = _density_error(found.z, surrogate, task)
+    return _reported(found.z[None], surrogate, task, eqx.tree_at(lambda v: v.z, found, None), error)
 
 
 class _InPixels(eqx.Module):
@@ -104,16 +155,27 @@ class _InPixels(eqx.Module):
         return objective(self.surrogate.u(z), self.item.blend())
 
 
-def _reported(z, surrogate: Surrogate, task: Task, reference: int):
-    """Draws of u, their quantities, and how far the stand-in is from the objective among some of them."""
-    blend = task.item.blend()
-    u = jax.vmap(surrogate.u)(z)
-    some = z[:: max(1, len(z) // _CHECKED)][:_CHECKED]
-    ours = jax.lax.map(surrogate, some)
-    pixels = jax.lax.map(lambda z: objective(surrogate.u(z), blend), some)
+def _density_error(z: Float[Array, "*chains S n"], surrogate: Surrogate, task: Task) -> Float[Array, ""]:
+    """How far the stand-in is from the objective among some of the draws: the scatter of the difference."""
+    blend, flat = task.item.blend(), z.reshape(-1, z.shape[-1])
+    some = flat[:: max(1, len(flat) // _CHECKED)][:_CHECKED]
+    ours = each(surrogate, some)
+    pixels = each(lambda z: objective(surrogate.u(z), blend), some)
     # Too much curvature makes draws that lie too close together to show it.
-    return u, _quantities(u, blend, reference), jnp.maximum(jnp.std(pixels - ours), _AS_SCATTER * surrogate.excess)
+    return jnp.maximum(jnp.std(pixels - ours), _AS_SCATTER * surrogate.excess)
+
+
+def _reported(z: Float[Array, "chains S n"], surrogate: Surrogate, task: Task, run: Any, error) -> Drawn:
+    """Draws with their quantities."""
+    u = jax.vmap(surrogate.u)(z.reshape(-1, z.shape[-1]))
+    values = _quantities(u, task.item.blend(), task.reference)
+    u, values = (x.reshape(*z.shape[:2], *x.shape[1:]) for x in (u, values))
+    return Drawn(u, values, error, run)
 
 
 def _quantities(u, blend, reference):
-    return jax.lax.map(lambda u: quantities(u, blend, reference), u, batch_size=_SIDE_BY_SIDE)
+    return each(lambda u: quantities(u, blend, reference), u, _SIDE_BY_SIDE)
+
+
+def _is_real(leaf) -> bool:
+    return eqx.is_array(leaf) and np.issubdtype(leaf.dtype, np.floating)

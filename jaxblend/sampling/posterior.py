@@ -6,14 +6,10 @@ import dataclasses
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-import equinox as eqx
-import jax
 import numpy as np
 from jaxtyping import Float
 
-from jaxblend.fitting.result import Fit
-from jaxblend.forward.render import images as render_images
-from jaxblend.infer.posterior import in_bands
+from jaxblend.fitting.result import Fit, images_at
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -28,7 +24,7 @@ class Posterior:
     Attributes
     ----------
     method : str
-        That made them: "laplace", "importance" or "nuts".
+        That made them: "laplace", "importance", "nuts" or "svi".
     u : ndarray
         (chains, S, n, D), coordinates in which the prior is N(0, 1); methods without chains have one.
     quantities : ndarray
@@ -91,8 +87,7 @@ class Posterior:
         padded = np.zeros((len(chosen), *self.fit.result.u.shape), self.fit.result.u.dtype)
         padded[:, : chosen.shape[1]] = chosen
         height, width = self.fit.context["shape"][observation]
-        item = jax.tree.map(lambda x: jax.numpy.asarray(x) if eqx.is_array(x) else x, self.fit.item)
-        drawn = np.asarray(_draw(item, padded, observation))
+        drawn = np.asarray(images_at(self.fit.item, padded, observation))
         return drawn[:, : chosen.shape[1], :, :height, :width]
 
     def to_arviz(self):
@@ -127,10 +122,3 @@ class Posterior:
         known = np.isfinite(self.zero_points)
         magnitudes = tuple(f"mag_{band}" for band, good in zip(self.bands, known, strict=True) if good)
         return pixels + fluxes + magnitudes + self.quantity_names[2 + len(self.bands) :]
-
-
-@eqx.filter_jit
-def _draw(item, u, observation: int):
-    blend = item.blend()
-    exposure, bands = blend.with_bands()[observation]
-    return jax.lax.map(lambda u: render_images(in_bands(blend.sources(u), bands), exposure.frame, exposure.transfer), u)

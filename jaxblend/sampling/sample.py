@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
 
 import jax
 import numpy as np
 
 from jaxblend.fitting.result import Fit
 from jaxblend.infer.flags import Outcome
-from jaxblend.infer.psis import k_hat
-from jaxblend.sampling.compute import Task, importance_draws, laplace_draws, nuts_draws
-from jaxblend.sampling.diagnostics import effective_from_ancestors, of_chains
+from jaxblend.sampling.methods import METHODS, Settings
 from jaxblend.sampling.posterior import Posterior
 
 __all__ = ["sample", "sample_batch"]
 
-METHODS = ("auto", "importance", "nuts", "laplace")
-_DRAWS = {"laplace": 1000, "importance": 400, "nuts": 500}
 _TRUSTED = 0.7  # k-hat
-_ENOUGH = 100  # effective draws
+_ENOUGH = 100.0  # effective draws
+_MORE = 4  # times as many draws, where those of importance sampling were not enough
 _CLOSE = 0.5  # nats, of the density that is sampled
 
 
@@ -34,6 +30,8 @@ def sample(
     chains: int = 4,
     warmup: int = 300,
     exact: bool = False,
+    steps: int = 1000,
+    guide: Callable | None = None,
 ) -> Posterior:
     """Draw from the posterior of a fitted blend.
 
@@ -44,17 +42,23 @@ def sample(
     key
         ``jax.random.key(...)``.
     method
-        "laplace": the Gaussian in ``u`` about the optimum. "importance": from there to the posterior in steps of
-        importance sampling with Hamiltonian moves. "nuts": No-U-turn chains. "auto": importance, and NUTS where its
-        k-hat is above 0.7, fewer than 100 (or a quarter of the) draws are effective, or the density that was sampled
-        is not that in pixels; in pixels then.
+        "laplace": the Gaussian in ``u`` about the optimum. "importance": from the Laplace approximations of all modes
+        that the fit's starts have found to the posterior, in steps of importance sampling with Hamiltonian moves.
+        "nuts": No-U-turn chains, which begin in these modes in proportion to their evidence. "svi": a guide of
+        NumPyro, whose own draws are returned; its ``k_hat`` says whether it is close. "auto": importance, and NUTS
+        where its k-hat is above 0.7 or fewer than 100 (or a quarter of the) draws are effective, with four times as
+        many draws, too; in pixels where the density that NUTS sampled is not close to that.
     n_draws
-        In all, or of each chain; by default 1000, 400 and 500.
+        In all, or of each chain; by default 1000 for "laplace" and "svi", 400 for "importance" and 500 for "nuts".
     chains, warmup
         Of "nuts".
     exact
         NUTS evaluates the density in pixels, at some fifty times the cost of the default, which is close to it about
         the optimum: ``diagnostics["density_error"]`` says how close.
+    steps, guide
+        Of "svi": steps of the optimiser, and what makes a guide of a model, such as a class of
+        ``numpyro.infer.autoguide``; ``AutoMultivariateNormal`` by default. The model has one site, ``z``, in which
+        the Laplace approximation is N(0, 1).
 
     Returns
     -------
@@ -66,100 +70,97 @@ def sample(
     ValueError
         If an argument is out of range, or the fit has failed or has no images.
     """
-    _check(fit, key, method, n_draws=n_draws, chains=chains, warmup=warmup)
-    task = Task.of(fit)
-    if method != "auto":
-        return _by(method, fit, task, key, n_draws, chains, warmup, exact)
-    first, then = jax.random.split(key)
-    found = _by("importance", fit, task, first, n_draws, chains, warmup, exact)
-    d = found.diagnostics
-    enough = min(_ENOUGH, 0.25 * (n_draws or _DRAWS["importance"]))
-    close = d["density_error"] <= _CLOSE
-    if d["k_hat"] <= _TRUSTED and d["effective_draws"] >= enough and close:
-        return found
-    found = _by("nuts", fit, task, then, n_draws, chains, warmup, exact or not close)
-    if found.diagnostics["density_error"] <= _CLOSE:
-        return found
-    return _by("nuts", fit, task, then, n_draws, chains, warmup, True)
+    _check_key(key)
+    settings = _settings(n_draws, chains, warmup, exact, steps, guide, None)
+    return _sampled([fit], key[None], method, settings)[0]
 
 
-def sample_batch(fits: Iterable[Fit], *, key, **options) -> list[Posterior]:
-    """Sample many blends, as ``sample`` does; the key of each follows from its number. Two or more run at once.
+def sample_batch(
+    fits: Iterable[Fit],
+    *,
+    key,
+    method: str = "auto",
+    n_draws: int | None = None,
+    chains: int = 4,
+    warmup: int = 300,
+    exact: bool = False,
+    steps: int = 1000,
+    guide: Callable | None = None,
+    batch_size: int | None = None,
+) -> list[Posterior]:
+    """Sample many blends, each as ``sample`` does with the key ``fold_in(key, its number)``.
+
+    Blends of one shape share a program; ``batch_size`` of them are in one call of it, side by side on an accelerator
+    (16 by default) and one after the other on a CPU (1). Neither changes a result. Other parameters are those of
+    ``sample``.
 
     Raises ``ValueError`` before the first is sampled if a fit has failed or has no images, naming it.
     """
+    _check_key(key)
     fits = list(fits)
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(np.arange(len(fits)))
+    return _sampled(fits, keys, method, _settings(n_draws, chains, warmup, exact, steps, guide, batch_size))
+
+
+def _sampled(fits: Sequence[Fit], keys, method: str, settings: Settings) -> list[Posterior]:
+    if method != "auto" and method not in METHODS:
+        raise ValueError(f"method must be one of auto, {', '.join(METHODS)}, got {method!r}")
     for i, fit in enumerate(fits):
-        if not isinstance(fit, Fit) or fit.outcome is Outcome.FAILED or fit.item is None:
-            raise ValueError(f"fit {i} cannot be sampled: it has failed, or was made with keep_observations=False")
-    with ThreadPoolExecutor(max(1, min(os.cpu_count() or 1, 4))) as pool:
-        return list(pool.map(lambda x: sample(x[1], key=jax.random.fold_in(key, x[0]), **options), enumerate(fits)))
+        _check_fit(fit, f"fit {i}" if len(fits) > 1 else "this fit")
+    return _auto(fits, keys, settings) if method == "auto" else METHODS[method](fits, keys, settings)
 
 
-def _by(method, fit, task, key, n_draws, chains, warmup, exact) -> Posterior:
-    n_draws = n_draws or _DRAWS[method]
-    if method == "laplace":
-        u, values = laplace_draws(task, key, fit.reference, n_draws)
-        return _posterior(fit, method, u[None], values[None], {"log_evidence": fit.log_evidence, "modes": 1})
-    if method == "importance":
-        u, values, swarm, error = jax.tree.map(np.asarray, importance_draws(task, key, fit.reference, n_draws))
-        steps = swarm.log_weights[~np.isnan(swarm.log_weights[:, 0])]
-        return _posterior(
-            fit,
-            method,
-            u[None],
-            values[None],
-            {
-                "effective_draws": effective_from_ancestors(values[:, : fit.n], swarm.ancestor),
-                "k_hat": max((k_hat(step) for step in steps), default=np.inf) if swarm.reached >= 1 else np.inf,
-                "plain_k_hat": k_hat(swarm.plain_log_weights),
-                "steps": len(steps),
-                "log_evidence": _log_evidence(fit, task, float(swarm.log_evidence)),
-                "density_error": float(error),
-                "modes": len(task.proposal.log_share),
-            },
-        )
-    run = nuts_draws(task, key, fit.reference, n_draws, warmup, chains, exact)
-    u, values, found, error = jax.tree.map(np.asarray, run)
-    diagnostics = {
-        **of_chains(values[:, :, : fit.n]),
-        "divergences": int(found.diverging.sum()),
-        "leaps": float(found.leaps.mean()),
-        "density_error": float(error),
-        "modes": len(task.proposal.log_share),
-    }
-    return _posterior(fit, method, u, values, diagnostics)
+def _auto(fits: Sequence[Fit], keys, settings: Settings) -> list[Posterior]:
+    """Importance; where it cannot be trusted with more draws, then NUTS, in pixels where nothing cheaper is close."""
+    keys = jax.vmap(lambda key: jax.random.split(key, 4))(keys)
+    n_draws = settings.draws_of("importance")
+    enough = min(_ENOUGH, 0.25 * n_draws)
+    found = METHODS["importance"](fits, keys[:, 0], settings)
+
+    def again(method: str, attempt: int, rows: list[int], **changed):
+        if rows:
+            chosen = dataclasses.replace(settings, **changed)
+            posteriors = METHODS[method]([fits[i] for i in rows], keys[np.array(rows), attempt], chosen)
+            for i, posterior in zip(rows, posteriors, strict=True):
+                found[i] = posterior
+
+    again("importance", 1, [i for i, p in enumerate(found) if not _trusted(p, enough)], n_draws=_MORE * n_draws)
+    doubtful = [i for i, p in enumerate(found) if not _trusted(p, enough)]
+    again("nuts", 2, doubtful)
+    again("nuts", 3, [i for i in doubtful if not _close(found[i])], exact=True)
+    return found
 
 
-def _posterior(fit: Fit, method, u, values, diagnostics) -> Posterior:
-    return Posterior(
-        method=method,
-        u=np.asarray(u)[:, :, : fit.n],
-        quantities=np.asarray(values)[:, :, : fit.n],
-        quantity_names=fit.quantity_names,
-        bands=fit.bands,
-        zero_points=np.asarray(fit.context["zero_points"], float),
-        stars=fit.stars,
-        diagnostics=diagnostics,
-        fit=fit,
-    )
+def _trusted(posterior: Posterior, enough: float) -> bool:
+    d = posterior.diagnostics
+    return d["k_hat"] <= _TRUSTED and d["effective_draws"] >= enough and _close(posterior)
 
 
-def _log_evidence(fit: Fit, task: Task, gain: float) -> float:
-    """``gain``: ln of the posterior's integral over z, less that of the proposal, whose 2 pi are those of the prior."""
-    volume = np.linalg.slogdet(np.asarray(task.root, float))[1]
-    return gain + float(volume) + fit.context["noise_normalisation"]
+def _close(posterior: Posterior) -> bool:
+    return posterior.diagnostics["density_error"] <= _CLOSE
 
 
-def _check(fit, key, method, **numbers):
+def _check_fit(fit, name: str) -> None:
     if not isinstance(fit, Fit):
-        raise ValueError(f"sample takes a Fit, as jb.fit returns, got {type(fit).__name__}")
+        raise ValueError(f"{name} must be a Fit, as jb.fit returns, got {type(fit).__name__}")
     if fit.outcome is Outcome.FAILED:
-        raise ValueError(f"this fit has failed and cannot be sampled: {fit.context.get('message', 'not finite')}")
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+        raise ValueError(f"{name} cannot be sampled: it has failed ({fit.context.get('message', 'nothing finite')})")
+    if fit.item is None:
+        raise ValueError(f"{name} cannot be sampled, it has no images: fit with keep_observations=True")
+
+
+def _check_key(key) -> None:
     if not isinstance(key, jax.Array) or not jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape:
         raise ValueError(f"key must be one key such as jax.random.key(0), got {key!r}")
+
+
+def _settings(n_draws, chains, warmup, exact, steps, guide, batch_size) -> Settings:
+    numbers = {"n_draws": n_draws, "chains": chains, "warmup": warmup, "steps": steps, "batch_size": batch_size}
     for name, value in numbers.items():
-        if value is not None and (not isinstance(value, (int, np.integer)) or value < 1):
+        if value is None and name in ("n_draws", "batch_size"):
+            continue
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+    if guide is not None and not callable(guide):
+        raise ValueError(f"guide must make a guide of a model, as AutoMultivariateNormal does, got {guide!r}")
+    return Settings(n_draws, chains, warmup, exact, steps, guide, batch_size)

@@ -6,11 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jaxtyping import Array, Float
-from scipy import integrate
+from scipy import integrate, stats
 
 from jaxblend.infer.mixture import LaplaceMixture
 from jaxblend.infer.nuts import nuts
 from jaxblend.infer.smc import importance_in_steps
+from jaxblend.infer.svi import svi
 
 N_DRAWS = 1000
 
@@ -26,7 +27,7 @@ class Gaussian(eqx.Module):
 
 
 def proposal(n=3):
-    return jax.tree.map(jnp.asarray, LaplaceMixture.of([np.zeros((1, n))], [0.0], [np.eye(n)]))
+    return jax.tree.map(jnp.asarray, LaplaceMixture.of([np.zeros((1, n))], [np.eye(n)], [0.0]))
 
 
 def gaussian():
@@ -58,6 +59,72 @@ def test_nuts_draws_from_a_gaussian():
     assert_moments(np.asarray(chains.z, float).reshape(-1, 3), np.asarray(target.mean), covariance, 500)
 
 
+class LinearModel(eqx.Module):
+    """Data of unit noise, a linear model, a unit normal prior, all in the whitened coordinates of a rough guess."""
+
+    design: Float[Array, "d n"]
+    data: Float[Array, " d"]
+    centre: Float[Array, " n"]
+    spread: Float[Array, "n n"]
+
+    def __call__(self, z):
+        u = self.centre + self.spread @ z
+        return 0.5 * jnp.sum((self.design @ u - self.data) ** 2) + 0.5 * u @ u
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """Model, exact mean and covariance of z, and the exact log evidence in ``LinearModel``'s constants."""
+    rng = np.random.default_rng(7)
+    design, n = rng.normal(size=(40, 8)), 8
+    data = design @ rng.normal(size=n) + rng.normal(size=40)
+    covariance = np.linalg.inv(design.T @ design + np.eye(n))
+    spread = np.linalg.cholesky(covariance) @ (np.eye(n) + 0.2 * np.tril(rng.normal(size=(n, n)), -1))
+    inverse = np.linalg.inv(spread)
+    exact = covariance @ design.T @ data
+    centre = exact + np.linalg.cholesky(covariance) @ rng.normal(size=n)
+    mean = inverse @ (exact - centre)
+    marginal = stats.multivariate_normal(np.zeros(40), design @ design.T + np.eye(40)).logpdf(data)
+    evidence = marginal + 20 * np.log(2 * np.pi) - np.linalg.slogdet(spread)[1]
+    model = LinearModel(*map(jnp.asarray, (design, data, centre, spread)))
+    return model, mean, inverse @ covariance @ inverse.T, evidence
+
+
+def test_importance_is_exact_for_a_linear_model(linear):
+    target, mean, covariance, evidence = linear
+    swarm = importance_in_steps(target, proposal(8), jax.random.key(0), n_draws=N_DRAWS)
+    assert_moments(np.asarray(swarm.z, float), mean, covariance, 400)
+    assert swarm.log_evidence == pytest.approx(evidence, abs=0.3)
+
+
+def test_nuts_is_exact_for_a_linear_model(linear):
+    target, mean, covariance, _ = linear
+    chains = nuts(target, jnp.zeros((4, 8)), jax.random.key(1), n_draws=400, warmup=200)
+    assert_moments(np.asarray(chains.z, float).reshape(-1, 8), mean, covariance, 500)
+
+
+def test_a_normal_guide_is_exact_for_a_linear_model(linear):
+    target, mean, covariance, evidence = linear
+    found = svi(target, 8, jax.random.key(2), n_draws=2000, steps=1500)
+    z = np.asarray(found.z, float)
+    # The optimiser's noise is what is left: a few hundredths of the posterior's width.
+    np.testing.assert_allclose(z.mean(0), mean, atol=0.12 * np.sqrt(np.diag(covariance).max()))
+    np.testing.assert_allclose(np.cov(z.T), covariance, atol=0.15 * np.diag(covariance).max())
+    weights = np.asarray(found.log_weights, float)
+    estimate = np.logaddexp.reduce(weights) - np.log(len(weights)) - 4 * np.log(2 * np.pi)
+    assert estimate == pytest.approx(evidence, abs=0.1)
+    assert np.mean(found.bound[-100:]) - 4 * np.log(2 * np.pi) < evidence + 0.05
+
+
+def test_a_guide_may_be_chosen():
+    from numpyro.infer.autoguide import AutoIAFNormal
+
+    found = svi(bent, 3, jax.random.key(3), n_draws=2000, steps=1500, guide=AutoIAFNormal)
+    plain = svi(bent, 3, jax.random.key(3), n_draws=2000, steps=1500)
+    # A flow bends where a Gaussian cannot.
+    assert np.mean(found.bound[-100:]) > np.mean(plain.bound[-100:]) + 0.3
+
+
 def test_modes_keep_their_weights():
     places, widths, shares = np.array([-6.0, 6.0]), np.array([0.5, 1.5]), np.array([0.3, 0.7])
 
@@ -66,9 +133,9 @@ def test_modes_keep_their_weights():
         return 0.5 * z[1] ** 2 - jax.nn.logsumexp(each)
 
     modes = [np.array([[place, 0.0]]) for place in places]
-    hessians = [np.diag([1 / width**2, 1.0]) for width in widths]
+    roots = [np.diag([width, 1.0]) for width in widths]
     # The first mode is that of the whitened coordinates: z = (x + 6) / 0.5.
-    mixture = jax.tree.map(jnp.asarray, LaplaceMixture.of(modes, list(-np.log(shares / widths)), hessians))
+    mixture = jax.tree.map(jnp.asarray, LaplaceMixture.of(modes, roots, np.log(shares)))
     np.testing.assert_allclose(np.exp(mixture.log_share), shares, rtol=1e-5)
 
     def whitened(z):
