@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from jaxblend.infer.flags import Flag, Outcome, decode_flags
     from jaxblend.io.surveys import get_survey
     from jaxblend.priors import Population, Prior, population_prior
-    from jaxblend.sampling import Posterior, sample, sample_batch
+    from jaxblend.sampling import (
+        Comparison,
+        Hypothesis,
+        Posterior,
+        compare_models,
+        one_or_two,
+        sample,
+        sample_batch,
+    )
     from jaxblend.sampling.numpyro_model import numpyro_model
     from jaxblend.simulation import BlendSampler, draw_blends, psf_from_galsim, simulate, simulate_blends
 
@@ -51,7 +59,15 @@ _HOMES = {
     "jaxblend.io.surveys": ("get_survey",),
     "jaxblend.priors": ("Population", "Prior", "population_prior"),
     "jaxblend.sampling.numpyro_model": ("numpyro_model",),
-    "jaxblend.sampling": ("Posterior", "sample", "sample_batch"),
+    "jaxblend.sampling": (
+        "Comparison",
+        "Hypothesis",
+        "Posterior",
+        "compare_models",
+        "one_or_two",
+        "sample",
+        "sample_batch",
+    ),
     "jaxblend.simulation": ("BlendSampler", "draw_blends", "psf_from_galsim", "simulate", "simulate_blends"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -65,6 +81,7 @@ __all__ = [  # noqa: RUF022 (names are resolved below; in the order of a user's 
     "fit", "fit_batch", "Fit", "Flag", "Outcome", "decode_flags",
     "numpyro_model",
     "sample", "sample_batch", "Posterior",
+    "compare_models", "Hypothesis", "one_or_two", "Comparison",
     "detect", "deblend", "simulate", "simulate_blends", "BlendSampler", "draw_blends",
     "plot", "JaxblendWarning",
 ]  # fmt: skip

@@ -1,0 +1,102 @@
+"""Odds of hypotheses: against what is known of the scene, and against each other's evidence."""
+
+import galsim
+import jax
+import numpy as np
+import pytest
+
+import jaxblend as jb
+
+MIDDLE = (15.5, 15.5)
+PSF = galsim.Moffat(beta=3.0, fwhm=0.8)
+
+
+def observed(*galaxies, noise=1.5, seed=0):
+    image = galsim.Image(32, 32, scale=0.2)
+    for galaxy in galaxies:
+        galsim.Convolve(galaxy, PSF).drawImage(image, add_to_image=True)
+    data = image.array + np.random.default_rng(seed).normal(0, noise, (32, 32))
+    psf = jb.MoffatPSF(fwhm=0.8, beta=3.0)
+    return jb.Observation(data[None], 1 / noise**2, psf, pixel_scale=0.2, bands="r", zero_point=31.5)
+
+
+def disk(x=0.0, flux=1000.0):
+    return galsim.Exponential(half_light_radius=0.3, flux=flux).shift(x, 0.0)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """One and a half widths of the PSF apart."""
+    return observed(disk(-0.6), disk(0.6))
+
+
+@pytest.fixture(scope="module")
+def compared(pair):
+    return jb.compare_models(pair, jb.one_or_two(pair, MIDDLE), key=jax.random.key(0))
+
+
+def test_a_pair_is_two(pair, compared):
+    assert compared.best == "two"
+    assert compared.log_odds("two", "one") > 5
+    places = np.sort(compared.fits[1].positions[:, 0])
+    np.testing.assert_allclose(places, [12.5, 18.5], atol=0.5)
+    assert compared.log_odds("two", "one") == -compared.log_odds("one", "two")
+    assert compared.probabilities.sum() == pytest.approx(1)
+    assert compared.table["sources"].tolist() == [1, 2]
+
+
+def test_one_galaxy_is_not_split():
+    single = observed(disk())
+    compared = jb.compare_models(single, jb.one_or_two(single, MIDDLE), method="laplace")
+    assert compared.best == "one"
+    assert compared.posteriors == (None, None)
+
+
+def test_both_estimates_of_the_evidence_agree(pair, compared):
+    laplace = jb.compare_models(pair, jb.one_or_two(pair, MIDDLE), method="laplace")
+    np.testing.assert_allclose(laplace.log_evidence, compared.log_evidence, atol=2.5)
+
+
+def test_a_star_is_told_from_a_galaxy():
+    hypotheses = [jb.Hypothesis("galaxy", [MIDDLE]), jb.Hypothesis("star", [MIDDLE], stars=[True])]
+    star = observed(galsim.DeltaFunction(flux=1000.0))
+    assert jb.compare_models(star, hypotheses, method="laplace").best == "star"
+    assert jb.compare_models(observed(disk()), hypotheses, method="laplace").best == "galaxy"
+
+
+def test_prior_odds_and_alternatives_count(pair):
+    one, *two = jb.one_or_two(pair, MIDDLE)
+    even = jb.compare_models(pair, [one, *two], method="laplace")
+    rare = jb.compare_models(pair, jb.one_or_two(pair, MIDDLE, odds=0.01), method="laplace")
+    assert rare.log_odds("two", "one") == pytest.approx(even.log_odds("two", "one") + np.log(0.01))
+    # The same alternative twice is that alternative.
+    twice = jb.compare_models(pair, [one, two[0], two[0]], method="laplace")
+    alone = jb.compare_models(pair, [one, two[0]], method="laplace")
+    np.testing.assert_allclose(twice.log_evidence, alone.log_evidence)
+    # A mixture is the mean of its parts.
+    parts = [jb.compare_models(pair, [one, part], method="laplace").log_evidence[1] for part in two]
+    assert even.log_evidence[1] == pytest.approx(np.logaddexp.reduce(parts) - np.log(4))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"method": "nuts"}, "method must be importance or laplace"),
+        ({"key": None}, "give key="),
+        ({"hypotheses": [jb.Hypothesis("one", [MIDDLE])]}, "two names or more"),
+        ({"hypotheses": ["one", "two"]}, "must be a list of jb.Hypothesis"),
+        ({"hypotheses": [jb.Hypothesis("a", [MIDDLE]), jb.Hypothesis("b", [MIDDLE], odds=-1)]}, "odds of 'b'"),
+        ({"hypotheses": [jb.Hypothesis("a", [MIDDLE]), jb.Hypothesis("b", [(np.nan, 1)])]}, "hypothesis 'b'"),
+    ],
+)
+def test_wrong_arguments_of_a_comparison_are_named(pair, change, expected):
+    options = {"hypotheses": jb.one_or_two(pair, MIDDLE), "key": jax.random.key(0), **change}
+    with pytest.raises(ValueError, match=expected):
+        jb.compare_models(pair, **options)
+
+
+def test_names_of_hypotheses_are_checked(compared):
+    with pytest.raises(ValueError, match="there is no hypothesis 'three'"):
+        compared.log_odds("three", "one")
+    with pytest.raises(ValueError, match="position must be x, y"):
+        jb.one_or_two(compared.fits[0].observations[0], [1.0])
