@@ -50,6 +50,12 @@ class LaplaceMixture(eqx.Module):
         x = jax.random.normal(inside, (n, self.place.shape[1]), self.place.dtype)
         return jnp.take(self.place, m, 0) + jnp.einsum("sij,sj->si", jnp.take(self.spread, m, 0), x)
 
+    def one_of_each(self, key, n: int) -> Float[Array, "n_starts n"]:
+        """``n`` draws of z, from the modes that have a share in turn."""
+        m = jnp.arange(n) % jnp.sum(jnp.isfinite(self.log_share))
+        x = jax.random.normal(key, (n, self.place.shape[1]), self.place.dtype)
+        return jnp.take(self.place, m, 0) + jnp.einsum("sij,sj->si", jnp.take(self.spread, m, 0), x)
+
     def potential(self, z: Float[Array, " n"]) -> Float[Array, ""]:
         """Minus the log density, without the constant ``n ln(2 pi) / 2``."""
         x = jnp.einsum("mij,mj->mi", self.narrow, z - self.place)

@@ -25,8 +25,9 @@ __all__ = ["Swarm", "importance_in_steps", "longest_step", "next_step", "resampl
 _MAX_STEPS = 24
 _KEPT = 0.5  # effective share of the draws that a step of b must leave
 _TRAJECTORIES = 2  # between two steps of b
-_LEAPS = 4  # in a trajectory
-_SIDE_BY_SIDE = 32  # draws in one vectorised call on a CPU: their arrays stay in the cache
+_LEAPS = 4  # in a trajectory on the way
+_LAST_LEAPS = 16  # in one at the posterior itself, whose long tails are far
+_SIDE_BY_SIDE = 40  # draws in one vectorised call on a CPU: their arrays stay in the cache
 _FAR = 1e30  # potential where it is not finite
 
 
@@ -204,14 +205,15 @@ def _trajectory(here, key, *, b, step: Float[Array, " n"], evaluate: Callable):
     def slope(value):
         return (1 - b) * value[2] + b * value[3]
 
-    def leap(carry, _):
+    def leap(_, carry):
         z, value, momentum = carry
         momentum = momentum - 0.5 * step * slope(value)
         z = z + step * momentum
         value = evaluate(z)
-        return (z, value, momentum - 0.5 * step * slope(value)), None
+        return z, value, momentum - 0.5 * step * slope(value)
 
-    (z, there, arrived), _ = jax.lax.scan(leap, (start, value, momentum), length=_LEAPS)
+    leaps = jnp.where(b < 1, _LEAPS, _LAST_LEAPS)
+    z, there, arrived = jax.lax.fori_loop(0, leaps, leap, (start, value, momentum))
     chance = jnp.nan_to_num(jnp.minimum(1.0, jnp.exp(energy(value, momentum) - energy(there, arrived))))
     taken = jax.random.uniform(coin) < chance
     return jax.tree.map(lambda new, old: jnp.where(taken, new, old), (z, there), here), chance

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxblend.infer.each import each
+
 __all__ = ["Variational", "svi"]
 
 _PARTICLES = 8
@@ -55,6 +57,8 @@ def svi(potential: Callable, size: int, key, *, n_draws: int, steps: int, guide:
 
     start = init_to_value(values={"z": jnp.zeros(size)})
     family = AutoMultivariateNormal(model, init_loc_fn=start, init_scale=1.0) if guide is None else guide(model)
+    if not hasattr(family, "get_posterior"):
+        raise ValueError(f"guide must have a posterior in closed form, as AutoMultivariateNormal has, got {family!r}")
     optimiser = numpyro.optim.Adam(lambda i: _FIRST_STEP * (_LAST_STEP / _FIRST_STEP) ** (i / steps))
     fitted = SVI(model, family, optimiser, Trace_ELBO(num_particles=_PARTICLES))
     begin, end = jax.random.split(key)
@@ -62,4 +66,4 @@ def svi(potential: Callable, size: int, key, *, n_draws: int, steps: int, guide:
     posterior = family.get_posterior(fitted.get_params(state))
     z, between = posterior.sample_with_intermediates(end, (n_draws,))
     log_guide = posterior.log_prob(z, between) if between else posterior.log_prob(z)
-    return Variational(z, -jax.lax.map(potential, z) - log_guide, -losses)
+    return Variational(z, -each(potential, z) - log_guide, -losses)

@@ -19,11 +19,13 @@ __all__ = ["in_batches"]
 _ON_ACCELERATORS = 16
 
 
-def in_batches(program: Callable, tasks: Sequence[Task], keys, *options, batch_size: int | None = None) -> list[Drawn]:
+def in_batches(
+    program: Callable, tasks: Sequence[Task], keys, *options, batch_size: int | None = None, at_once: int | None = None
+) -> list[Drawn]:
     """Run ``program(stacked tasks, keys, *options)`` over all tasks; the result of each is NumPy, in their order.
 
     ``batch_size`` is 1 on a CPU, where blends run one after the other in any case, and 16 elsewhere, by default. Two
-    or more chunks run at once.
+    to four chunks run at once, or ``at_once``.
     """
     size = batch_size or (1 if jax.default_backend() == "cpu" else _ON_ACCELERATORS)
     buckets: dict = defaultdict(list)
@@ -38,6 +40,6 @@ def in_batches(program: Callable, tasks: Sequence[Task], keys, *options, batch_s
         drawn = jax.tree.map(np.asarray, program(stacked, keys[np.array(full)], *options))
         return {i: jax.tree.map(lambda x, j=j: x[j], drawn) for j, i in enumerate(chunk)}
 
-    with ThreadPoolExecutor(max(1, min(os.cpu_count() or 1, 4))) as pool:
+    with ThreadPoolExecutor(at_once or max(1, min(os.cpu_count() or 1, 4))) as pool:
         found = {i: drawn for part in pool.map(run, chunks) for i, drawn in part.items()}
     return [found[i] for i in range(len(tasks))]

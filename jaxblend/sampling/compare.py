@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 
 from jaxblend.fitting.fit import fit
@@ -15,7 +14,7 @@ from jaxblend.forward.observation import Observation
 from jaxblend.infer.flags import Outcome
 from jaxblend.sampling.hypotheses import Hypothesis
 from jaxblend.sampling.posterior import Posterior
-from jaxblend.sampling.sample import sample_batch
+from jaxblend.sampling.sample import check_key, sample_batch
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -106,8 +105,8 @@ def compare_models(
         ``jax.random.key(...)``; ``method="laplace"`` needs none.
     method
         "importance": evidence by importance sampling in steps (that of ``jb.sample``), which allows for posteriors
-        that are not Gaussian and for several modes. "laplace": from the curvature at the optimum alone; some ten
-        times faster, and off by a nat or two for faint galaxies.
+        that are not Gaussian and for several modes. "laplace": from the curvature at the optimum alone, without
+        draws.
     n_draws
         Of "importance".
 
@@ -164,14 +163,18 @@ def _check(hypotheses: list, method: str, key) -> None:
         raise ValueError(f"method must be importance or laplace, got {method!r}")
     if method == "importance" and key is None:
         raise ValueError('method="importance" draws at random: give key=jax.random.key(...), or method="laplace"')
-    if key is not None and (not isinstance(key, jax.Array) or key.shape):
-        raise ValueError(f"key must be one key such as jax.random.key(0), got {key!r}")
+    if key is not None:
+        check_key(key)
     wrong = [h for h in hypotheses if not isinstance(h, Hypothesis)]
     if wrong:
         raise ValueError(f"hypotheses must be a list of jb.Hypothesis, got a {type(wrong[0]).__name__} among them")
     odds: dict[str, float] = {}
     for h in hypotheses:
-        if not (np.isfinite(h.odds) and h.odds > 0) or odds.setdefault(h.name, h.odds) != h.odds:
+        if (
+            not isinstance(h.odds, (int, float))
+            or not (np.isfinite(h.odds) and h.odds > 0)
+            or odds.setdefault(h.name, h.odds) != h.odds
+        ):
             raise ValueError(
                 f"odds of {h.name!r} must be one positive number for all of its alternatives, got {h.odds!r}"
             )

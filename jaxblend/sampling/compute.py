@@ -69,12 +69,13 @@ class Task(eqx.Module):
 class Drawn(eqx.Module):
     """Draws of ``u`` and of the catalogue's quantities, with axes chains and S; the error of the stand-in.
 
-    ``run`` is what the sampler itself tells.
+    ``evidence_shift`` is to be added to the log evidence under the stand-in; ``run`` is what the sampler itself tells.
     """
 
     u: Float[Array, "chains S K D"]
     quantities: Float[Array, "chains S K Q"]
     density_error: Float[Array, ""]
+    evidence_shift: Float[Array, ""]
     run: Any
 
 
@@ -102,7 +103,7 @@ def laplace_draws(task: Task, key, n_draws: int) -> Drawn:
     z = jax.random.normal(key, (n_draws, task.centre.size), task.centre.dtype)
     u = task.centre + (z @ task.root.T).reshape(-1, *task.centre.shape)
     values = _quantities(u, task.item.blend(), task.reference)
-    return Drawn(u[None], values[None], jnp.zeros(()), None)
+    return Drawn(u[None], values[None], jnp.zeros(()), jnp.zeros(()), None)
 
 
 @_over_blends
@@ -114,12 +115,12 @@ def importance_draws(task: Task, key, n_draws: int) -> Drawn:
     surrogate = task.surrogate()
     first, then = jax.random.split(key)
     swarm = importance_in_steps(surrogate, task.proposal, first, n_draws=n_draws)
-    error = _density_error(swarm.z, surrogate, task)
-    far = error > _UNCORRECTED
+    error, shift = _density_error(swarm.z, surrogate, task)
+    far = ~(error <= _UNCORRECTED)  # or NaN
     swarm = corrected(swarm, surrogate, _InPixels(surrogate, task.item), then, far)
-    return _reported(
-        swarm.z[None], surrogate, task, eqx.tree_at(lambda s: s.z, swarm, None), jnp.where(far, 0.0, error)
-    )
+    exact = far & (swarm.reached >= 1)
+    error, shift = (jnp.where(exact, 0.0, value) for value in (error, shift))
+    return _reported(swarm.z[None], surrogate, task, eqx.tree_at(lambda s: s.z, swarm, None), error, shift)
 
 
 @_over_blends
@@ -131,9 +132,9 @@ def nuts_draws(task: Task, key, n_draws: int, warmup: int, chains: int, exact: b
     surrogate = task.surrogate()
     potential = _InPixels(surrogate, task.item) if exact else surrogate
     first, then = jax.random.split(key)
-    found = nuts(potential, task.proposal.draw_all(first, chains), then, n_draws=n_draws, warmup=warmup)
-    error = jnp.zeros(()) if exact else _density_error(found.z, surrogate, task)
-    return _reported(found.z, surrogate, task, eqx.tree_at(lambda c: c.z, found, None), error)
+    found = nuts(potential, task.proposal.one_of_each(first, chains), then, n_draws=n_draws, warmup=warmup)
+    error = jnp.zeros(()) if exact else _density_error(found.z, surrogate, task)[0]
+    return _reported(found.z, surrogate, task, eqx.tree_at(lambda c: c.z, found, None), error, jnp.zeros(()))
 
 
 @_over_blends
@@ -141,8 +142,8 @@ def svi_draws(task: Task, key, n_draws: int, steps: int, guide: Callable | None)
     """Draws of a fitted guide; ``run`` is `Variational`, its draws left out."""
     surrogate = task.surrogate()
     found = svi(surrogate, task.centre.size, key, n_draws=n_draws, steps=steps, guide=guide)
-    error = _density_error(found.z, surrogate, task)
-    return _reported(found.z[None], surrogate, task, eqx.tree_at(lambda v: v.z, found, None), error)
+    error, shift = _density_error(found.z, surrogate, task)
+    return _reported(found.z[None], surrogate, task, eqx.tree_at(lambda v: v.z, found, None), error, shift)
 
 
 class _InPixels(eqx.Module):
@@ -155,22 +156,26 @@ class _InPixels(eqx.Module):
         return objective(self.surrogate.u(z), self.item.blend())
 
 
-def _density_error(z: Float[Array, "*chains S n"], surrogate: Surrogate, task: Task) -> Float[Array, ""]:
-    """How far the stand-in is from the objective among some of the draws: the scatter of the difference."""
+def _density_error(z: Float[Array, "*chains S n"], surrogate: Surrogate, task: Task):
+    """How far the stand-in is from the objective among some of the draws: the scatter of the difference.
+
+    Also ln of the mean ratio of the densities, by which their evidences differ.
+    """
     blend, flat = task.item.blend(), z.reshape(-1, z.shape[-1])
     some = flat[:: max(1, len(flat) // _CHECKED)][:_CHECKED]
     ours = each(surrogate, some)
     pixels = each(lambda z: objective(surrogate.u(z), blend), some)
     # Too much curvature makes draws that lie too close together to show it.
-    return jnp.maximum(jnp.std(pixels - ours), _AS_SCATTER * surrogate.excess)
+    error = jnp.maximum(jnp.std(pixels - ours), _AS_SCATTER * surrogate.excess)
+    return error, jax.nn.logsumexp(ours - pixels) - jnp.log(len(some))
 
 
-def _reported(z: Float[Array, "chains S n"], surrogate: Surrogate, task: Task, run: Any, error) -> Drawn:
+def _reported(z: Float[Array, "chains S n"], surrogate: Surrogate, task: Task, run: Any, error, shift) -> Drawn:
     """Draws with their quantities."""
     u = jax.vmap(surrogate.u)(z.reshape(-1, z.shape[-1]))
     values = _quantities(u, task.item.blend(), task.reference)
     u, values = (x.reshape(*z.shape[:2], *x.shape[1:]) for x in (u, values))
-    return Drawn(u, values, error, run)
+    return Drawn(u, values, error, shift, run)
 
 
 def _quantities(u, blend, reference):

@@ -15,6 +15,8 @@ def effective_from_ancestors(values: Float[np.ndarray, "S n Q"], ancestor: Int[n
     have not moved away from their siblings count once.
     """
     flat = np.asarray(values, float).reshape(len(values), -1)
+    if not np.isfinite(flat).all():
+        return 0.0
     apart = flat - flat.mean(0)
     families = np.zeros_like(apart)
     np.add.at(families, ancestor, apart)
@@ -30,10 +32,12 @@ def effective_from_ancestors(values: Float[np.ndarray, "S n Q"], ancestor: Int[n
 
 
 def of_chains(values: Float[np.ndarray, "chains S n Q"]) -> dict[str, float]:
-    """Effective draws and split R-hat of the worst quantity (Vehtari et al. 2021, Bayesian Analysis 16, 667)."""
+    """Effective draws and split R-hat of the worst quantity (Gelman et al. 2013, Bayesian Data Analysis, 11.4)."""
     from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
 
     flat = np.asarray(values, float).reshape(*values.shape[:2], -1)
+    if not np.isfinite(flat).all():
+        return {"effective_draws": 0.0, "r_hat": np.inf}
     flat = flat[..., flat.std((0, 1)) > 1e-6 * np.maximum(np.abs(flat).max((0, 1)), 1e-30)]
     if flat.shape[1] < 4 or flat.shape[-1] == 0:
         return {"effective_draws": np.nan, "r_hat": np.nan}

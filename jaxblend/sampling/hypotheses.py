@@ -20,7 +20,7 @@ _SCATTER = 0.35
 _DIRECTIONS = 4
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Hypothesis:
     """A name, and the sources that it says there are; all but the first two attributes are options of ``jb.fit``.
 
@@ -49,7 +49,7 @@ class Hypothesis:
 
 
 def one_or_two(
-    observation: Observation,
+    observation: Any,
     position: Any,
     *,
     model: AbstractGalaxy | None = None,
@@ -64,7 +64,7 @@ def one_or_two(
 
     Parameters
     ----------
-    observation
+    observation : Observation
         The image.
     position : (2,) array
         Where one source was detected: x, y in pixels.
@@ -78,6 +78,10 @@ def one_or_two(
     list of Hypothesis
         "one" and the four of "two", for `compare_models`.
     """
+    if not isinstance(observation, Observation):
+        raise ValueError(
+            f"one_or_two takes one Observation, got {type(observation).__name__}: list hypotheses yourself"
+        )
     place = np.asarray(position, float)
     if place.shape != (2,) or not np.isfinite(place).all():
         raise ValueError(f"position must be x, y in pixels, got {position!r}")

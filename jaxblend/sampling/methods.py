@@ -51,7 +51,7 @@ def _importance(fits: Sequence[Fit], keys, s: Settings) -> list[Posterior]:
             "k_hat": max((k_hat(step) for step in steps), default=np.inf) if swarm.reached >= 1 else np.inf,
             "plain_k_hat": k_hat(swarm.plain_log_weights),
             "steps": len(steps),
-            "log_evidence": _log_evidence(fit, task, float(swarm.log_evidence)),
+            "log_evidence": _log_evidence(fit, task, float(swarm.log_evidence + drawn.evidence_shift)),
             "density_error": float(drawn.density_error),
             "modes": task.proposal.n_modes,
         }
@@ -75,13 +75,14 @@ def _nuts(fits: Sequence[Fit], keys, s: Settings) -> list[Posterior]:
 def _svi(fits: Sequence[Fit], keys, s: Settings) -> list[Posterior]:
     def about(fit, task, drawn):
         weights = drawn.run.log_weights.astype(float)
-        constant = 0.5 * task.centre.size * np.log(2 * np.pi)  # of the guide's density; the prior's is left out
+        # The guide's density has its 2 pi, the prior's are left out.
+        shift = float(drawn.evidence_shift) - 0.5 * task.centre.size * np.log(2 * np.pi)
         last = drawn.run.bound[-max(1, len(drawn.run.bound) // 10) :]
         return {
             "effective_draws": effective_number(weights),  # if they were weighted, which they are not
             "k_hat": k_hat(weights),
-            "log_evidence": _log_evidence(fit, task, np.logaddexp.reduce(weights) - np.log(len(weights)) - constant),
-            "evidence_bound": _log_evidence(fit, task, float(np.mean(last)) - constant),
+            "log_evidence": _log_evidence(fit, task, np.logaddexp.reduce(weights) - np.log(len(weights)) + shift),
+            "evidence_bound": _log_evidence(fit, task, float(np.mean(last)) + shift),
             "density_error": float(drawn.density_error),
             "modes": 1,
         }
@@ -94,7 +95,9 @@ METHODS = {"importance": _importance, "nuts": _nuts, "laplace": _laplace, "svi":
 
 def _sampled(method: str, fits, keys, s: Settings, program: Callable, options: tuple, about: Callable):
     tasks = [Task.of(fit) for fit in fits]
-    drawn = in_batches(program, tasks, keys, s.draws_of(method), *options, batch_size=s.batch_size)
+    # The handlers of NumPyro's models, which svi has, are of the process, not of the thread.
+    at_once = 1 if method == "svi" else None
+    drawn = in_batches(program, tasks, keys, s.draws_of(method), *options, batch_size=s.batch_size, at_once=at_once)
     return [
         _posterior(fit, method, each, about(fit, task, each))
         for fit, task, each in zip(fits, tasks, drawn, strict=True)

@@ -58,6 +58,8 @@ class Posterior:
         if kind in ("flux", "mag") and band in self.bands:
             log_flux = self.draws[..., self.quantity_names.index(f"log_flux_{band}")]
             zero_point = self.zero_points[self.bands.index(band)]
+            if kind == "mag" and not np.isfinite(zero_point):
+                raise ValueError(f"the observation has no zero point in {band}: give zero_point= for magnitudes")
             return np.exp(log_flux) if kind == "flux" else zero_point - 2.5 / np.log(10) * log_flux
         if name in ("x", "y") and self.fit is not None:
             pixels = self.fit.context["frames"][0].sky_to_pixel(np.asarray(self.draws[..., :2], float))

@@ -13,11 +13,12 @@ from jaxblend.infer.flags import Outcome
 from jaxblend.sampling.methods import METHODS, Settings
 from jaxblend.sampling.posterior import Posterior
 
-__all__ = ["sample", "sample_batch"]
+__all__ = ["check_key", "sample", "sample_batch"]
 
 _TRUSTED = 0.7  # k-hat
 _ENOUGH = 100.0  # effective draws
 _MORE = 4  # times as many draws, where those of importance sampling were not enough
+_MIXED = 1.05  # R-hat
 _CLOSE = 0.5  # nats, of the density that is sampled
 
 
@@ -44,10 +45,11 @@ def sample(
     method
         "laplace": the Gaussian in ``u`` about the optimum. "importance": from the Laplace approximations of all modes
         that the fit's starts have found to the posterior, in steps of importance sampling with Hamiltonian moves.
-        "nuts": No-U-turn chains, which begin in these modes in proportion to their evidence. "svi": a guide of
+        "nuts": No-U-turn chains, which begin in each of these modes in turn. "svi": a guide of
         NumPyro, whose own draws are returned; its ``k_hat`` says whether it is close. "auto": importance, and NUTS
         where its k-hat is above 0.7 or fewer than 100 (or a quarter of the) draws are effective, with four times as
-        many draws, too; in pixels where the density that NUTS sampled is not close to that.
+        many draws, too; in pixels where the density that NUTS sampled is not close to that. Chains that disagree
+        (R-hat above 1.05), as they do in modes that none can leave, are not taken.
     n_draws
         In all, or of each chain; by default 1000 for "laplace" and "svi", 400 for "importance" and 500 for "nuts".
     chains, warmup
@@ -70,7 +72,7 @@ def sample(
     ValueError
         If an argument is out of range, or the fit has failed or has no images.
     """
-    _check_key(key)
+    check_key(key)
     settings = _settings(n_draws, chains, warmup, exact, steps, guide, None)
     return _sampled([fit], key[None], method, settings)[0]
 
@@ -91,12 +93,13 @@ def sample_batch(
     """Sample many blends, each as ``sample`` does with the key ``fold_in(key, its number)``.
 
     Blends of one shape share a program; ``batch_size`` of them are in one call of it, side by side on an accelerator
-    (16 by default) and one after the other on a CPU (1). Neither changes a result. Other parameters are those of
+    (16 by default) and one after the other on a CPU (1). Draws do not depend on which blends share a call; in calls of
+    another size they are others of the same posterior, since rounding differs. Other parameters are those of
     ``sample``.
 
     Raises ``ValueError`` before the first is sampled if a fit has failed or has no images, naming it.
     """
-    _check_key(key)
+    check_key(key)
     fits = list(fits)
     keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(np.arange(len(fits)))
     return _sampled(fits, keys, method, _settings(n_draws, chains, warmup, exact, steps, guide, batch_size))
@@ -126,9 +129,15 @@ def _auto(fits: Sequence[Fit], keys, settings: Settings) -> list[Posterior]:
 
     again("importance", 1, [i for i, p in enumerate(found) if not _trusted(p, enough)], n_draws=_MORE * n_draws)
     doubtful = [i for i, p in enumerate(found) if not _trusted(p, enough)]
+    before = list(found)
     again("nuts", 2, doubtful)
     again("nuts", 3, [i for i in doubtful if not _close(found[i])], exact=True)
-    return found
+    # Chains that did not come together, as in modes that none can leave, are no better than what was doubted.
+    return [now if now is then or _mixed(now) else then for now, then in zip(found, before, strict=True)]
+
+
+def _mixed(chains: Posterior) -> bool:
+    return chains.diagnostics["r_hat"] <= _MIXED
 
 
 def _trusted(posterior: Posterior, enough: float) -> bool:
@@ -149,7 +158,8 @@ def _check_fit(fit, name: str) -> None:
         raise ValueError(f"{name} cannot be sampled, it has no images: fit with keep_observations=True")
 
 
-def _check_key(key) -> None:
+def check_key(key) -> None:
+    """Raise ``ValueError`` unless it is one key of ``jax.random``."""
     if not isinstance(key, jax.Array) or not jax.numpy.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape:
         raise ValueError(f"key must be one key such as jax.random.key(0), got {key!r}")
 

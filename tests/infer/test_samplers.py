@@ -8,6 +8,7 @@ import pytest
 from jaxtyping import Array, Float
 from scipy import integrate, stats
 
+from jaxblend.infer.correction import corrected
 from jaxblend.infer.mixture import LaplaceMixture
 from jaxblend.infer.nuts import nuts
 from jaxblend.infer.smc import importance_in_steps
@@ -148,6 +149,38 @@ def test_modes_keep_their_weights():
 
 def bent(z):
     return 0.5 * (z[1] - 0.7 * z[0] ** 2 + 0.5) ** 2 / 0.3**2 + 0.5 * z[0] ** 2 + 0.5 * z[2] ** 2
+
+
+def test_modes_of_wrong_shares_get_their_weights():
+    places, shares = np.array([-4.0, 4.0]), np.array([0.2, 0.8])
+
+    def target(z):
+        return -jax.nn.logsumexp(jnp.log(shares) - 0.5 * (z[0] - places) ** 2)
+
+    first = np.array([[places[0]]]), np.array([[places[1]]])
+    mixture = jax.tree.map(jnp.asarray, LaplaceMixture.of(first, [np.eye(1)] * 2, np.log([0.6, 0.4])))
+    swarm = importance_in_steps(lambda z: target(z + places[0]), mixture, jax.random.key(6), n_draws=N_DRAWS)
+    share = np.mean(np.asarray(swarm.z)[:, 0] + places[0] < 0)
+    # Weights of 1/3 and 2: the effective number of draws is about a half of them.
+    assert abs(share - 0.2) < 4.5 * np.sqrt(0.2 * 0.8 / 400)
+    assert swarm.log_evidence == pytest.approx(0.0, abs=0.2)
+
+
+def test_draws_are_carried_from_a_cheap_density_to_the_exact_one():
+    target, covariance = gaussian()
+
+    def cheap(z):
+        return 0.5 * (z - 0.4) @ (z - 0.4) / 1.5
+
+    swarm = importance_in_steps(cheap, proposal(), jax.random.key(7), n_draws=N_DRAWS)
+    found = corrected(swarm, cheap, target, jax.random.key(8), jnp.asarray(True))
+    assert found.reached == 1
+    assert_moments(np.asarray(found.z, float), np.asarray(target.mean), covariance, 300)
+    assert found.log_evidence == pytest.approx(0.5 * np.linalg.slogdet(covariance)[1], abs=0.2)
+    untouched = corrected(swarm, cheap, target, jax.random.key(8), jnp.asarray(False))
+    np.testing.assert_array_equal(untouched.z, swarm.z)
+    assert untouched.log_evidence == swarm.log_evidence
+    assert np.isnan(untouched.log_weights[-8:]).all()
 
 
 def test_a_bent_ridge_is_followed():

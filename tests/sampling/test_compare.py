@@ -100,3 +100,5 @@ def test_names_of_hypotheses_are_checked(compared):
         compared.log_odds("three", "one")
     with pytest.raises(ValueError, match="position must be x, y"):
         jb.one_or_two(compared.fits[0].observations[0], [1.0])
+    with pytest.raises(ValueError, match="takes one Observation"):
+        jb.one_or_two(list(compared.fits[0].observations), MIDDLE)

@@ -12,7 +12,7 @@ import pytest
 import jaxblend as jb
 from jaxblend.infer.posterior import objective
 from jaxblend.sampling.compute import Task
-from jaxblend.sampling.diagnostics import effective_from_ancestors
+from jaxblend.sampling.diagnostics import effective_from_ancestors, of_chains
 
 verb = importlib.import_module("jaxblend.sampling.sample")  # the package's attribute is the function
 FLUXES = np.array([[900.0, 500.0], [1200.0, 900.0]])  # bands, sources: those of ``observation``
@@ -120,9 +120,10 @@ def test_rivals_of_a_fit_are_modes_of_its_proposal(fit):
     assert task.proposal.n_modes == 2
     assert task.proposal.place.shape == Task.of(fit).proposal.place.shape  # so that they share a program
     np.testing.assert_allclose(np.exp(task.proposal.log_share), [0.5, 0.5, 0, 0], atol=1e-6)
-    starts = np.asarray(jax.tree.map(jax.numpy.asarray, task.proposal).draw_all(jax.random.key(0), 4))
-    near = [np.argmin([np.linalg.norm(z - place) for place in task.proposal.place[:2]]) for z in starts]
-    assert sorted(near) == [0, 0, 1, 1]
+    proposal = jax.tree.map(jax.numpy.asarray, task.proposal)
+    for starts in (proposal.draw_all(jax.random.key(0), 4), proposal.one_of_each(jax.random.key(0), 4)):
+        near = [np.argmin([np.linalg.norm(z - place) for place in task.proposal.place[:2]]) for z in starts]
+        assert sorted(near) == [0, 0, 1, 1]
 
 
 def test_saved_draws_come_back(draws, tmp_path):
@@ -212,7 +213,8 @@ def test_auto_tries_more_draws_then_chains_then_pixels(fit, draws, monkeypatch):
     def fake(method):
         def sampled(fits, keys, settings):
             asked.append((method, settings.n_draws, settings.exact))
-            found = {"k_hat": 0.9, "effective_draws": 300, "density_error": 0.0 if settings.exact else 2.0}
+            error = 0.0 if settings.exact else 2.0
+            found = {"k_hat": 0.9, "effective_draws": 300, "density_error": error, "r_hat": 1.0}
             return [dataclasses.replace(draws["laplace"], diagnostics=found)]
 
         return sampled
@@ -227,6 +229,23 @@ def test_a_batch_names_a_fit_that_cannot_be_sampled(fit):
     bad = dataclasses.replace(fit, item=None)
     with pytest.raises(ValueError, match="fit 1 cannot be sampled, it has no images"):
         jb.sample_batch([fit, bad], key=jax.random.key(0))
+
+
+def test_draws_that_are_not_finite_are_worth_nothing():
+    values = np.random.default_rng(0).normal(size=(2, 200, 1, 2))
+    values[0, 3, 0, 1] = np.nan
+    assert effective_from_ancestors(values[0], np.arange(200)) == 0
+    assert of_chains(values) == {"effective_draws": 0.0, "r_hat": np.inf}
+
+
+def test_auto_keeps_what_it_had_where_chains_disagree(fit, draws, monkeypatch):
+    def fake(method):
+        found = {"k_hat": 0.9, "effective_draws": 300, "density_error": 0.0, "r_hat": 1.8}
+        posterior = dataclasses.replace(draws["laplace"], method=method, diagnostics=found)
+        return lambda fits, keys, settings: [posterior]
+
+    monkeypatch.setattr(verb, "METHODS", {method: fake(method) for method in ("importance", "nuts")})
+    assert jb.sample(fit, key=jax.random.key(0)).method == "importance"
 
 
 def test_siblings_that_have_not_moved_count_once():
