@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
 import numpy as np
 from astropy.table import Table
 from astropy.wcs import WCS
@@ -207,6 +208,31 @@ def of_deblend() -> dict[str, Callable[[], object]]:
     }
 
 
+def of_posteriors() -> dict[str, Callable[[], object]]:
+    """Draws and odds."""
+    fit, key = jb.fit(observe(), PLACES), jax.random.key(0)
+    bare = jb.fit_batch([observe()], [PLACES], keep_observations=False)[0]
+    pair = jb.one_or_two(observe(), PLACES[0])
+
+    def compare(hypotheses=pair, **keywords):
+        return jb.compare_models(observe(), hypotheses, **({"method": "laplace"} | keywords))
+
+    return {
+        "a number as the key": lambda: jb.sample(fit, key=0),
+        "a method that is not there": lambda: jb.sample(fit, key=key, method="mcmc"),
+        "no draws": lambda: jb.sample(fit, key=key, n_draws=0),
+        "a guide by name": lambda: jb.sample(fit, key=key, method="svi", guide="normal"),
+        "a fit that has let its images go": lambda: jb.sample(bare, key=key),
+        "the same in a batch": lambda: jb.sample_batch([fit, bare], key=key),
+        "draws of a band that was not fitted": lambda: jb.sample(fit, key=key, method="laplace").of("flux_z"),
+        "one hypothesis": lambda: compare(pair[:1]),
+        "alternatives of unequal odds": lambda: compare([*pair, jb.Hypothesis("two", PLACES, odds=2.0)]),
+        "importance sampling without a key": lambda: compare(method="importance"),
+        "a hypothesis outside of the image": lambda: compare([pair[0], jb.Hypothesis("far", [[400.0, 3.0]])]),
+        "two positions for one source": lambda: jb.one_or_two(observe(), PLACES),
+    }
+
+
 def flagged() -> dict[str, Callable[[], object]]:
     """Blends that are fitted, and what the flags then say."""
     y, x = np.mgrid[:32, :40]
@@ -274,6 +300,7 @@ def main() -> None:
             table("Observations and PSFs", image, of_observation()),
             table("`fit` and `fit_batch`", f"{image} Two sources.", of_fit()),
             table("`deblend` and `detect`", image, of_deblend()),
+            table("`sample` and `compare_models`", f"{image} Two sources.", of_posteriors()),
             table(
                 "The command line",
                 "One message on the standard error, and status 2; `--debug` shows the traceback.",

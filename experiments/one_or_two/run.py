@@ -1,0 +1,149 @@
+"""One galaxy or two? Odds of pairs against their separation, and how often a single galaxy is split.
+
+Run from the repository: python -m experiments.one_or_two.run
+"""
+
+import dataclasses
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import galsim
+import jax
+import numpy as np
+import tyro
+from astropy.table import Table
+
+import jaxblend as jb
+from benchmarks.reporting import provenance, table, write
+from experiments.one_or_two.picture import odds_picture
+
+HERE = Path(__file__).parent
+SEED = 20261121
+FWHM, PIXEL, SIDE = 0.8, 0.2, 40  # arcsec, arcsec, pixels
+ZERO_POINT, SKY = 30.0, 1.0  # AB; noise of a pixel in the image's unit
+SEPARATIONS = (0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)  # of the PSF's full width
+SNR = (20, 50, 100)  # of each galaxy alone
+SINGLE_SNR = (20, 50, 100, 200)  # a pair is twice as bright
+DETECTED_WITHIN = 0.05  # arcsec: scatter of the position that is given about the middle
+THRESHOLDS = (1, 10, 100)  # odds above which a source is taken for two
+METHODS = ("laplace", "importance")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """Separation 0 is a single galaxy."""
+
+    number: int
+    separation: float
+    snr: float
+
+
+def galaxy(rng: np.random.Generator, flux: float) -> galsim.GSObject:
+    """Bulge and disk of one shape and of unit flux, as the default prior has them at the magnitude of the flux."""
+    p, magnitude = jb.Population(), ZERO_POINT - 2.5 * np.log10(flux)
+    radius = np.exp(p.log_radius + p.log_radius_slope * (magnitude - 24) + p.log_radius_scatter * rng.normal())
+    ratio = np.exp(p.log_ratio + p.log_ratio_scatter * rng.normal())
+    share = 1 / (1 + np.exp(-p.bulge_logit - p.bulge_logit_scatter * rng.normal()))
+    disk = galsim.Exponential(half_light_radius=radius, flux=1 - share)
+    bulge = galsim.DeVaucouleurs(half_light_radius=radius * ratio, flux=share)
+    g = p.ellipticity_scatter * rng.normal(size=2)
+    return (disk + bulge).shear(g1=g[0], g2=g[1]) if np.hypot(*g) < 0.9 else galaxy(rng, flux)
+
+
+def scaled(shape: galsim.GSObject, snr: float) -> galsim.GSObject:
+    """With the flux at which the galaxy alone has a signal to noise."""
+    return shape * (snr * SKY / np.sqrt((drawn(shape) ** 2).sum()))
+
+
+def drawn(scene: galsim.GSObject) -> np.ndarray:
+    psf = galsim.Kolmogorov(fwhm=FWHM)
+    return galsim.Convolve(scene, psf).drawImage(nx=SIDE, ny=SIDE, scale=PIXEL, dtype=float).array
+
+
+def observed(case: Case) -> tuple[jb.Observation, np.ndarray]:
+    """The image and the pixel at which one source is said to have been detected."""
+    rng = np.random.default_rng([SEED, case.number])
+    angle, middle = rng.uniform(0, 2 * np.pi), rng.uniform(-0.5, 0.5, 2) * PIXEL
+    arm = 0.5 * case.separation * FWHM * np.array([np.cos(angle), np.sin(angle)])
+    typical = scaled(galsim.Exponential(half_light_radius=0.4), case.snr).flux
+    shapes = [scaled(galaxy(rng, typical), case.snr) for _ in range(2 if case.separation else 1)]
+    scene = galsim.Sum([s.shift(*(middle + sign * arm)) for s, sign in zip(shapes, (1, -1), strict=False)])
+    image = drawn(scene) + rng.normal(0, SKY, (SIDE, SIDE))
+    psf = jb.KolmogorovPSF(fwhm=FWHM)
+    observation = jb.Observation(
+        image[None].astype(np.float32), SKY**-2.0, psf, pixel_scale=PIXEL, bands="r", zero_point=ZERO_POINT
+    )
+    detected = middle + rng.normal(0, DETECTED_WITHIN, 2)
+    return observation, detected / PIXEL + 0.5 * (SIDE - 1)
+
+
+def log_odds(case: Case) -> list[float]:
+    """Of two against one, by each method."""
+    observation, place = observed(case)
+    hypotheses = jb.one_or_two(observation, place)
+    key = jax.random.fold_in(jax.random.key(SEED), case.number)
+    return [jb.compare_models(observation, hypotheses, key=key, method=m).log_odds("two", "one") for m in METHODS]
+
+
+def cases(pairs: int, singles: int) -> list[Case]:
+    """Pairs for each separation and S/N, singles for each S/N."""
+    kinds = [(s, n) for s, n in itertools.product(SEPARATIONS, SNR) for _ in range(pairs)]
+    kinds += [(0.0, n) for n in SINGLE_SNR for _ in range(singles)]
+    return [Case(i, float(s), float(n)) for i, (s, n) in enumerate(kinds)]
+
+
+def report(found: Table, method: str) -> list[str]:
+    """Median odds of pairs, the share that is split, and that of single galaxies."""
+    rows = []
+    for separation in SEPARATIONS:
+        cells = []
+        for snr in SNR:
+            odds = found[method][(found["separation"] == separation) & (found["snr"] == snr)]
+            cells.append(f"{np.median(odds):.1f} ({np.mean(odds > np.log(THRESHOLDS[-1])):.0%})")
+        rows.append((separation, *cells))
+    single = found[found["separation"] == 0]
+    splits = []
+    for threshold in THRESHOLDS:
+        shares = [np.sum(single[method][single["snr"] == n] > np.log(threshold)) for n in SINGLE_SNR]
+        splits.append((threshold, *shares, f"{sum(shares)} of {len(single)} ({sum(shares) / len(single):.2%})"))
+    return [
+        f"## {method}",
+        "",
+        "Pairs of equal S/N: median ln odds of two against one, and the share with odds above 100.",
+        "",
+        *table(("separation / FWHM", *(f"S/N {n}" for n in SNR)), rows),
+        "",
+        "Single galaxies that are taken for two:",
+        "",
+        *table(("odds above", *(f"S/N {n}" for n in SINGLE_SNR), "all"), splits),
+        "",
+    ]
+
+
+def main(pairs: int = 12, singles: int = 100) -> None:
+    """Write the result beside this file.
+
+    Parameters
+    ----------
+    pairs
+        For each separation and S/N.
+    singles
+        For each S/N.
+    """
+    chosen = cases(pairs, singles)
+    with ThreadPoolExecutor(2) as pool:
+        odds = list(pool.map(log_odds, chosen))
+    found = Table([dataclasses.asdict(case) for case in chosen])
+    for method, column in zip(METHODS, np.transpose(odds), strict=True):
+        found[method] = np.round(column, 3)
+    found.write(HERE / "odds.ecsv", overwrite=True)
+    lines = ["# One galaxy or two?", "", provenance("galsim"), ""]
+    for method in METHODS:
+        lines += report(found, method)
+    write(HERE / "result.md", lines)
+    odds_picture(found, "importance", THRESHOLDS[-1]).save(HERE / "odds.png", dpi=100)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
