@@ -1,5 +1,9 @@
+import os
 import re
 from importlib.metadata import version as installed_version
+
+# Of the progress bars of NumPyro, in kernels without widgets.
+os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"
 
 project = "jaxblend"
 author = "The jaxblend developers"

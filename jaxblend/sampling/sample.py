@@ -48,8 +48,8 @@ def sample(
         "nuts": No-U-turn chains, which begin in each of these modes in turn. "svi": a guide of
         NumPyro, whose own draws are returned; its ``k_hat`` says whether it is close. "auto": importance, and NUTS
         where its k-hat is above 0.7 or fewer than 100 (or a quarter of the) draws are effective, with four times as
-        many draws, too; in pixels where the density that NUTS sampled is not close to that. Chains that disagree
-        (R-hat above 1.05), as they do in modes that none can leave, are not taken.
+        many draws, too. Chains that disagree (R-hat above 1.05), as they do in modes that none can leave, or whose
+        density is not close to that in pixels, are not taken: what is returned says of itself what it is worth.
     n_draws
         In all, or of each chain; by default 1000 for "laplace" and "svi", 400 for "importance" and 500 for "nuts".
     chains, warmup
@@ -114,8 +114,8 @@ def _sampled(fits: Sequence[Fit], keys, method: str, settings: Settings) -> list
 
 
 def _auto(fits: Sequence[Fit], keys, settings: Settings) -> list[Posterior]:
-    """Importance; where it cannot be trusted with more draws, then NUTS, in pixels where nothing cheaper is close."""
-    keys = jax.vmap(lambda key: jax.random.split(key, 4))(keys)
+    """Importance; where it cannot be trusted with more draws, and then NUTS if that is better."""
+    keys = jax.vmap(lambda key: jax.random.split(key, 3))(keys)
     n_draws = settings.draws_of("importance")
     enough = min(_ENOUGH, 0.25 * n_draws)
     found = METHODS["importance"](fits, keys[:, 0], settings)
@@ -131,13 +131,13 @@ def _auto(fits: Sequence[Fit], keys, settings: Settings) -> list[Posterior]:
     doubtful = [i for i, p in enumerate(found) if not _trusted(p, enough)]
     before = list(found)
     again("nuts", 2, doubtful)
-    again("nuts", 3, [i for i in doubtful if not _close(found[i])], exact=True)
-    # Chains that did not come together, as in modes that none can leave, are no better than what was doubted.
+    # Chains that did not come together, as in modes that none can leave, are no better than what was doubted; nor are
+    # those of a density that is not close to that in pixels, to which importance sampling has gone on.
     return [now if now is then or _mixed(now) else then for now, then in zip(found, before, strict=True)]
 
 
 def _mixed(chains: Posterior) -> bool:
-    return chains.diagnostics["r_hat"] <= _MIXED
+    return chains.diagnostics["r_hat"] <= _MIXED and _close(chains)
 
 
 def _trusted(posterior: Posterior, enough: float) -> bool:

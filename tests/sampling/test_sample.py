@@ -207,22 +207,21 @@ def test_auto_falls_back_to_chains_where_importance_cannot_be_trusted(fit, monke
     assert posterior.method == "nuts"
 
 
-def test_auto_tries_more_draws_then_chains_then_pixels(fit, draws, monkeypatch):
+@pytest.mark.parametrize(("error", "expected"), [(0.1, "nuts"), (2.0, "importance")])
+def test_auto_tries_more_draws_then_chains(fit, draws, monkeypatch, error, expected):
     asked = []
 
     def fake(method):
         def sampled(fits, keys, settings):
             asked.append((method, settings.n_draws, settings.exact))
-            error = 0.0 if settings.exact else 2.0
             found = {"k_hat": 0.9, "effective_draws": 300, "density_error": error, "r_hat": 1.0}
-            return [dataclasses.replace(draws["laplace"], diagnostics=found)]
+            return [dataclasses.replace(draws["laplace"], method=method, diagnostics=found)]
 
         return sampled
 
     monkeypatch.setattr(verb, "METHODS", {method: fake(method) for method in ("importance", "nuts")})
-    jb.sample(fit, key=jax.random.key(0))
-    importance, nuts = [("importance", n, False) for n in (None, 1600)], [("nuts", None, e) for e in (False, True)]
-    assert asked == importance + nuts
+    assert jb.sample(fit, key=jax.random.key(0)).method == expected
+    assert asked == [("importance", None, False), ("importance", 1600, False), ("nuts", None, False)]
 
 
 def test_a_batch_names_a_fit_that_cannot_be_sampled(fit):
