@@ -84,7 +84,7 @@ def one_or_two(
         )
     place = np.asarray(position, float)
     if place.shape != (2,) or not np.isfinite(place).all():
-        raise ValueError(f"position must be x, y in pixels, got {position!r}")
+        raise ValueError(f"position must be x, y in pixels, got {place.tolist()}")
     fwhm = psf_fwhm(observation)
     common = {
         "model": model,
