@@ -101,7 +101,7 @@ def sample_batch(
     """
     check_key(key)
     fits = list(fits)
-    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(np.arange(len(fits)))
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(np.arange(max(len(fits), 1)))
     return _sampled(fits, keys, method, _settings(n_draws, chains, warmup, exact, steps, guide, batch_size))
 
 
@@ -110,6 +110,8 @@ def _sampled(fits: Sequence[Fit], keys, method: str, settings: Settings) -> list
         raise ValueError(f"method must be one of auto, {', '.join(METHODS)}, got {method!r}")
     for i, fit in enumerate(fits):
         _check_fit(fit, f"fit {i}" if len(fits) > 1 else "this fit")
+    if not fits:
+        return []
     return _auto(fits, keys, settings) if method == "auto" else METHODS[method](fits, keys, settings)
 
 

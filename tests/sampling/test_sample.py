@@ -247,6 +247,10 @@ def test_auto_keeps_what_it_had_where_chains_disagree(fit, draws, monkeypatch):
     assert jb.sample(fit, key=jax.random.key(0)).method == "importance"
 
 
+def test_no_fits_have_no_posteriors():
+    assert jb.sample_batch([], key=jax.random.key(0)) == []
+
+
 def test_siblings_that_have_not_moved_count_once():
     values = np.random.default_rng(0).normal(size=(200, 1, 1))
     ancestor = np.arange(200)
