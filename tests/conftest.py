@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,11 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder of real images, ../shared/data beside the repository, is not there")
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs_are_let_go():
+    """Forget the compiled programs of each file: those of all tests together exhaust a process's memory maps."""
+    yield
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()

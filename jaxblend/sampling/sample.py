@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -32,7 +33,7 @@ def sample(
     warmup: int = 300,
     exact: bool = False,
     steps: int = 1000,
-    guide: Callable | None = None,
+    guide: Any = None,
 ) -> Posterior:
     """Draw from the posterior of a fitted blend.
 
@@ -87,7 +88,7 @@ def sample_batch(
     warmup: int = 300,
     exact: bool = False,
     steps: int = 1000,
-    guide: Callable | None = None,
+    guide: Any = None,
     batch_size: int | None = None,
 ) -> list[Posterior]:
     """Sample many blends, each as ``sample`` does with the key ``fold_in(key, its number)``.

@@ -110,12 +110,8 @@ def test_a_guide_comes_close_and_says_how_close(fit, draws):
 
 def test_rivals_of_a_fit_are_modes_of_its_proposal(fit):
     shifted = np.asarray(fit.result.u) + 0.5
-    result = dataclasses.replace(
-        fit.result,
-        rival_u=shifted[None],
-        rival_objective=np.asarray(fit.result.objective)[None],
-        rival_hessian=np.asarray(fit.result.hessian)[None],
-    )
+    rivals = [shifted[None], np.asarray(fit.result.objective)[None], np.asarray(fit.result.hessian)[None]]
+    result = eqx.tree_at(lambda r: (r.rival_u, r.rival_objective, r.rival_hessian), fit.result, rivals)
     task = Task.of(dataclasses.replace(fit, result=result))
     assert task.proposal.n_modes == 2
     assert task.proposal.place.shape == Task.of(fit).proposal.place.shape  # so that they share a program
