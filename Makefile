@@ -5,14 +5,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_DIR ?= outputs/demo
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -m "not slow"
 
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.cache/jax
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 help:
 	@echo "make demo    simulate and deblend a few galaxies, and say where the pictures are"
-	@echo "make test    run the tests"
+	@echo "make test    run the tests (with PYTEST_ARGS= those that take long, too)"
 	@echo "make check   lint, format, types, import order"
 	@echo "make docs    build the documentation, notebooks executed"
 	@echo "make clean   remove everything that make made"
