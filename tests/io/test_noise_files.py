@@ -105,11 +105,10 @@ def test_results_hold_the_correlation_that_was_used(tmp_path, write):
 
 
 def test_wrong_files_are_said(tmp_path, cube):
-    class Mischief:
-        def __reduce__(self):
-            return (tmp_path.joinpath("ran").touch, ())
-
-    np.save(tmp_path / "pickle.npy", np.array([Mischief()], object), allow_pickle=True)
+    # An array of objects whose pickle, written by hand, makes a folder when it is loaded.
+    with (tmp_path / "pickle.npy").open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, {"descr": "|O", "fortran_order": False, "shape": (1,)})
+        stream.write(f"cos\nmkdir\n(V{tmp_path / 'ran'}\ntR.".encode())
     (tmp_path / "text.npy").write_text("no")
     (tmp_path / "cut.npy").write_bytes(saved(tmp_path / "c.npy", BOTH).read_bytes()[:150])
     for name, message in {
