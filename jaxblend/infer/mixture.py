@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 __all__ = ["LaplaceMixture"]
 
@@ -46,14 +46,15 @@ class LaplaceMixture(eqx.Module):
         which, inside = jax.random.split(key)
         places = (jnp.arange(n) + jax.random.uniform(which)) / n
         upto = jnp.cumsum(jnp.exp(self.log_share))
-        m = jnp.searchsorted(upto / upto[-1], jnp.minimum(places, 1.0))
-        x = jax.random.normal(inside, (n, self.place.shape[1]), self.place.dtype)
-        return jnp.take(self.place, m, 0) + jnp.einsum("sij,sj->si", jnp.take(self.spread, m, 0), x)
+        return self._drawn(inside, jnp.searchsorted(upto / upto[-1], jnp.minimum(places, 1.0)))
 
     def one_of_each(self, key, n: int) -> Float[Array, "n_starts n"]:
         """``n`` draws of z, from the modes that have a share in turn."""
-        m = jnp.arange(n) % jnp.sum(jnp.isfinite(self.log_share))
-        x = jax.random.normal(key, (n, self.place.shape[1]), self.place.dtype)
+        return self._drawn(key, jnp.arange(n) % jnp.sum(jnp.isfinite(self.log_share)))
+
+    def _drawn(self, key, m: Int[Array, " n_draws"]) -> Float[Array, "n_draws n"]:
+        """A z of each of the components m."""
+        x = jax.random.normal(key, (len(m), self.place.shape[1]), self.place.dtype)
         return jnp.take(self.place, m, 0) + jnp.einsum("sij,sj->si", jnp.take(self.spread, m, 0), x)
 
     def potential(self, z: Float[Array, " n"]) -> Float[Array, ""]:
