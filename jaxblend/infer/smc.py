@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -19,16 +18,14 @@ from jaxtyping import Array, Float, Int
 
 from jaxblend.infer.each import each
 from jaxblend.infer.mixture import LaplaceMixture
+from jaxblend.infer.path import FAR, State, launched, metropolis, moved, step_on
 
-__all__ = ["Swarm", "importance_in_steps", "longest_step", "next_step", "resampled", "spread_of"]
+__all__ = ["Swarm", "importance_in_steps"]
 
 _MAX_STEPS = 24
-_KEPT = 0.5  # effective share of the draws that a step of b must leave
-_TRAJECTORIES = 2  # between two steps of b
 _LEAPS = 4  # in a trajectory on the way
 _LAST_LEAPS = 16  # in one at the posterior itself, whose long tails are far
 _SIDE_BY_SIDE = 40  # draws in one vectorised call on a CPU: their arrays stay in the cache
-_FAR = 1e30  # potential where it is not finite
 
 
 class Swarm(eqx.Module):
@@ -43,21 +40,8 @@ class Swarm(eqx.Module):
     log_weights: Float[Array, "steps S"]
     plain_log_weights: Float[Array, " S"]
     log_evidence: Float[Array, ""]
-    acceptance: Float[Array, ""]
     reached: Float[Array, ""]
     step: Float[Array, ""]
-
-
-class _State(eqx.Module):
-    z: Float[Array, "S n"]
-    value: Any  # potential of proposal and posterior, and their gradients
-    b: Float[Array, ""]
-    step: Float[Array, ""]
-    ancestor: Int[Array, " S"]
-    number: Int[Array, ""]
-    log_weights: Float[Array, "steps S"]
-    log_evidence: Float[Array, ""]
-    acceptance: Float[Array, ""]
 
 
 def importance_in_steps(potential: Callable, proposal: LaplaceMixture, key, *, n_draws: int, last: int = 2) -> Swarm:
@@ -81,13 +65,15 @@ def importance_in_steps(potential: Callable, proposal: LaplaceMixture, key, *, n
     plain = value[0] - value[1]
     zero = jnp.zeros((), z.dtype)
     empty = jnp.full((_MAX_STEPS + last, n_draws), jnp.nan, z.dtype)
-    state = _State(z, value, zero, zero + 0.5, jnp.arange(n_draws), jnp.asarray(0), empty, zero, zero)
+    state = State(z, value, zero, zero + 0.5, jnp.arange(n_draws), jnp.asarray(0), empty, zero)
 
     def onward(carry):
         state, left = carry
         key = jax.random.fold_in(path, state.number)
         left = jnp.where(state.b < 1, left, left - 1)  # rounds at the posterior itself: the step is 0, all draws stay
-        return _move(_step_on(state, key), evaluate, key), left
+        state = step_on(state, key)
+        trajectory = functools.partial(_trajectory, b=state.b, evaluate=evaluate)
+        return moved(state, trajectory, jax.random.fold_in(key, 1), _SIDE_BY_SIDE), left
 
     def going(carry):
         state, left = carry
@@ -100,7 +86,6 @@ def importance_in_steps(potential: Callable, proposal: LaplaceMixture, key, *, n
         log_weights=state.log_weights,
         plain_log_weights=plain,
         log_evidence=state.log_evidence,
-        acceptance=state.acceptance,
         reached=state.b,
         step=state.step,
     )
@@ -111,93 +96,15 @@ def _evaluator(potential, proposal):
         before, before_slope = jax.value_and_grad(proposal.potential)(z)
         after, after_slope = jax.value_and_grad(potential)(z)
         good = jnp.isfinite(after) & jnp.isfinite(after_slope).all()
-        return before, jnp.where(good, after, _FAR), before_slope, jnp.where(good, after_slope, 0.0)
+        return before, jnp.where(good, after, FAR), before_slope, jnp.where(good, after_slope, 0.0)
 
     return evaluate
 
 
-def longest_step(gain: Float[Array, " S"], rest: Float[Array, ""]) -> Float[Array, ""]:
-    """Of b, at most ``rest``: draws weighted by ``exp(step * gain)`` are to keep enough of their effective number."""
-    enough = _KEPT * gain.size
-
-    def effective(step):
-        return 1 / jnp.sum(jax.nn.softmax(step * gain) ** 2)
-
-    def halve(_, ends):
-        low, high = ends
-        middle = 0.5 * (low + high)
-        good = effective(middle) >= enough
-        return jnp.where(good, middle, low), jnp.where(good, high, middle)
-
-    low, _ = jax.lax.fori_loop(0, 25, halve, (jnp.zeros_like(rest), rest))
-    return jnp.where(effective(rest) >= enough, rest, jnp.maximum(low, 1e-6))
-
-
-def resampled(key, log_weight: Float[Array, " S"]) -> Int[Array, " S"]:
-    """Which draws stay, and how often: in proportion to their weights (systematic resampling)."""
-    n_draws = log_weight.size
-    places = (jnp.arange(n_draws) + jax.random.uniform(key)) / n_draws
-    return jnp.clip(jnp.searchsorted(jnp.cumsum(jax.nn.softmax(log_weight)), places), 0, n_draws - 1)
-
-
-def _step_on(state: _State, key) -> _State:
-    """The longest step of b that keeps enough draws, and draws in proportion to their weights."""
-    gain, rest = state.value[0] - state.value[1], 1 - state.b
-    step = longest_step(gain, rest)
-    log_weight = step * gain
-    recorded = jnp.where(rest > 0, log_weight, jnp.nan)
-    chosen = resampled(key, log_weight)
-    z, value, ancestor = jax.tree.map(lambda x: x[chosen], (state.z, state.value, state.ancestor))
-    return _State(
-        z=z,
-        value=value,
-        b=jnp.where(step >= rest, 1.0, state.b + step),
-        step=state.step,
-        ancestor=ancestor,
-        number=state.number + 1,
-        log_weights=state.log_weights.at[state.number].set(recorded),
-        log_evidence=state.log_evidence + jax.nn.logsumexp(log_weight) - jnp.log(gain.size),
-        acceptance=state.acceptance,
-    )
-
-
-def spread_of(z: Float[Array, "S n"]) -> Float[Array, " n"]:
-    """The draws' own, along each axis, within reason."""
-    return jnp.clip(jnp.std(z, axis=0), 0.2, 3.0)
-
-
-def next_step(step: Float[Array, ""], acceptance: Float[Array, ""]) -> Float[Array, ""]:
-    """A longer or a shorter one, for trajectories that were accepted at this rate."""
-    change = jnp.where(acceptance > 0.85, 1.25, jnp.where(acceptance < 0.6, 0.7, 1.0))
-    return jnp.clip(step * change, 0.02, 1.2)
-
-
-def _move(state: _State, evaluate: Callable, key) -> _State:
-    """Hamiltonian trajectories at the state's b, each axis in units of the draws' own spread."""
-    spread = spread_of(state.z)
-    keys = jax.random.split(jax.random.fold_in(key, 1), len(state.z))
-
-    def one(draw):
-        z, value, key = draw
-        move = functools.partial(_trajectory, b=state.b, step=state.step * spread, evaluate=evaluate)
-        (z, value), accepted = jax.lax.scan(move, (z, value), jax.random.split(key, _TRAJECTORIES))
-        return z, value, accepted.mean()
-
-    z, value, accepted = each(one, (state.z, state.value, keys), _SIDE_BY_SIDE)
-    rate = accepted.mean()
-    return eqx.tree_at(
-        lambda s: (s.z, s.value, s.step, s.acceptance),
-        state,
-        (z, value, next_step(state.step, rate), rate),
-    )
-
-
-def _trajectory(here, key, *, b, step: Float[Array, " n"], evaluate: Callable):
-    """One trajectory, accepted or not (Neal 2011); its steps vary, so that none runs in circles."""
-    push, length, coin = jax.random.split(key, 3)
+def _trajectory(here, key, step: Float[Array, " n"], *, b, evaluate: Callable):
+    """Along the density at b."""
     start, value = here
-    momentum = jax.random.normal(push, start.shape, start.dtype)
-    step = step * jax.random.uniform(length, minval=0.6, maxval=1.2)
+    momentum, step, coin = launched(key, start, step)
 
     def energy(value, momentum):
         return (1 - b) * value[0] + b * value[1] + 0.5 * momentum @ momentum
@@ -214,6 +121,4 @@ def _trajectory(here, key, *, b, step: Float[Array, " n"], evaluate: Callable):
 
     leaps = jnp.where(b < 1, _LEAPS, _LAST_LEAPS)
     z, there, arrived = jax.lax.fori_loop(0, leaps, leap, (start, value, momentum))
-    chance = jnp.nan_to_num(jnp.minimum(1.0, jnp.exp(energy(value, momentum) - energy(there, arrived))))
-    taken = jax.random.uniform(coin) < chance
-    return jax.tree.map(lambda new, old: jnp.where(taken, new, old), (z, there), here), chance
+    return metropolis(coin, energy(value, momentum) - energy(there, arrived), (z, there), here)
