@@ -68,21 +68,26 @@ def draw_blend(index: int, correlation: np.ndarray) -> TrueBlend:
     image = isolated.sum(0) + draw_noise(noise, sigma, (SIDE, SIDE), correlation)
     r = survey().band_index("r")
     return TrueBlend(
-        observation=jb.Observation(
-            image.astype(np.float32),
-            sigma**-2.0,
-            observation_psf(survey(), PSF),
-            pixel_scale=survey().pixel_scale,
-            bands=BANDS,
-            zero_point=survey().zero_point,
-            survey=SURVEY,
-        ),
+        observation=observed(image, sigma, survey(), PSF),
         seeds=to_pixels(seeds),
         truth=_truth(places, sources),
         about={
             "snr": signal_to_noise(isolated[:, r], float(sigma[r]), correlation),
             "blendedness": blendedness(isolated[:, r]),
         },
+    )
+
+
+def observed(image: np.ndarray, sigma: np.ndarray, survey: Survey, psf: str) -> jb.Observation:
+    """Pixels (B, H, W) and the noise (B,) of their sky, as the survey would give them."""
+    return jb.Observation(
+        image.astype(np.float32),
+        sigma**-2.0,
+        observation_psf(survey, psf),
+        pixel_scale=survey.pixel_scale,
+        bands=survey.bands,
+        zero_point=survey.zero_point,
+        survey=survey.name,
     )
 
 

@@ -6,9 +6,9 @@ import galsim
 import numpy as np
 
 import jaxblend as jb
-from experiments.calibration.blends import TrueBlend, draw_seeds, to_pixels
+from experiments.calibration.blends import TrueBlend, draw_seeds, observed, to_pixels
 from experiments.calibration.noise import draw_noise, signal_to_noise, white
-from jaxblend.simulation.psf import observation_psf, survey_psfs
+from jaxblend.simulation.psf import survey_psfs
 from jaxblend.simulation.survey import Survey
 from jaxblend.simulation.truth import blendedness
 
@@ -48,15 +48,7 @@ class RealBlends:
         centres = np.stack([_centre(i, xy) for i, xy in zip(isolated, _pixels(places), strict=True)])
         sky = (centres - 0.5 * (SIDE - 1)) * survey().pixel_scale
         return TrueBlend(
-            observation=jb.Observation(
-                image.astype(np.float32),
-                sigma**-2.0,
-                observation_psf(survey(), PSF),
-                pixel_scale=survey().pixel_scale,
-                bands=BAND,
-                zero_point=survey().zero_point,
-                survey=SURVEY,
-            ),
+            observation=observed(image, sigma, survey(), PSF),
             seeds=_pixels(seeds),
             truth={f"flux_{BAND}": flux, "u": sky[:, 0], "v": sky[:, 1]},
             about={

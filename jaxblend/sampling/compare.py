@@ -51,8 +51,7 @@ class Comparison:
     @property
     def probabilities(self) -> np.ndarray:
         """(H,) posterior probabilities."""
-        total = self.log_evidence + self.log_prior
-        return np.exp(total - np.logaddexp.reduce(total))
+        return np.exp(self._log_total - np.logaddexp.reduce(self._log_total))
 
     @property
     def best(self) -> str:
@@ -64,8 +63,11 @@ class Comparison:
         for name in (first, second):
             if name not in self.names:
                 raise ValueError(f"there is no hypothesis {name!r}: the names are {', '.join(self.names)}")
-        total = self.log_evidence + self.log_prior
-        return float(total[self.names.index(first)] - total[self.names.index(second)])
+        return float(self._log_total[self.names.index(first)] - self._log_total[self.names.index(second)])
+
+    @property
+    def _log_total(self) -> np.ndarray:
+        return self.log_evidence + self.log_prior
 
     @property
     def table(self) -> QTable:
