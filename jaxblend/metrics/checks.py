@@ -1,0 +1,81 @@
+"""The door of a metric: arrays of one shape, finite where they count. Inside ``jax.jit`` shapes alone are seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Bool, Float
+
+from jaxblend.metrics.draws import numbers
+
+__all__ = ["alike", "mask", "real"]
+
+
+def alike(where: Any = None, /, **named: Any) -> tuple[Array, ...]:
+    """Check arrays of one shape, given by name, and mask them: ``a, b, where = alike(where, a=a, b=b)``.
+
+    Parameters
+    ----------
+    where : booleans that broadcast to that shape, optional
+        What counts; all by default.
+    **named : arrays
+        Under the names that the user knows them by.
+
+    Returns
+    -------
+    tuple of arrays
+        The arrays in their order, 0 where they do not count (NaN there does no harm, in values or gradients), and
+        last ``where`` in full.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or if anything that counts is NaN or infinite (not seen inside ``jax.jit``).
+    """
+    arrays = {name: real(name, value) for name, value in named.items()}
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        given = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"{' and '.join(shapes)} must have one shape, got {given}; broadcast them first")
+    where = mask(where, next(iter(shapes.values())))
+    for name, array in arrays.items():
+        _check_finite(name, array, where)
+    return *(jnp.where(where, array, 0.0) for array in arrays.values()), where
+
+
+def real(name: str, value: Any) -> Float[Array, "..."]:
+    """Floating-point array of JAX, in the precision of the input where that has one; NaN where masked."""
+    if isinstance(value, Tracer):
+        array = value
+    else:
+        precise = numbers(name, value)
+        array = jnp.asarray(precise.astype(np.float32) if getattr(value, "dtype", None) == np.float32 else precise)
+    return array if jnp.issubdtype(array.dtype, jnp.floating) else jnp.asarray(array, float)
+
+
+def mask(where: Any, shape: tuple[int, ...]) -> Bool[Array, "..."]:
+    """Booleans of a shape; all True for None."""
+    where = jnp.asarray(True if where is None else where)
+    try:
+        if where.dtype != bool or np.broadcast_shapes(where.shape, shape) != shape:
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            f"where must be booleans that broadcast to shape {shape}, True for what counts, got shape {where.shape} of "
+            f"{where.dtype}"
+        ) from None
+    return jnp.broadcast_to(where, shape)
+
+
+def _check_finite(name: str, array: Array, where: Array) -> None:
+    if isinstance(array, Tracer) or isinstance(where, Tracer):
+        return
+    bad = np.argwhere(np.asarray(where & ~jnp.isfinite(array)))
+    if len(bad):
+        raise ValueError(
+            f"{name} is NaN or infinite in {len(bad)} of {int(where.sum())} entries that count (the first at "
+            f"{tuple(bad[0].tolist())}): mend them, or leave them out with where=, and report how many those were"
+        )
