@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxblend.metrics.draws import numbers
 
-__all__ = ["alike", "mask", "real"]
+__all__ = ["alike", "check_axes", "mask", "real"]
 
 
 def alike(where: Any = None, /, **named: Any) -> tuple[Array, ...]:
@@ -68,6 +68,12 @@ def mask(where: Any, shape: tuple[int, ...]) -> Bool[Array, "..."]:
             f"{where.dtype}"
         ) from None
     return jnp.broadcast_to(where, shape)
+
+
+def check_axes(name: str, shape: tuple[int, ...], axes: str) -> None:
+    """Refuse a shape that does not end in the axes named, such as ``"sources, y, x"``."""
+    if len(shape) < len(axes.split(",")):
+        raise ValueError(f"{name} must have the axes (..., {axes}), got shape {shape}")
 
 
 def _check_finite(name: str, array: Array, where: Array) -> None:
