@@ -88,6 +88,10 @@ class Fit:
             context,
         )
 
+    def __repr__(self) -> str:
+        sources = f"{self.n} source{'' if self.n == 1 else 's'}"
+        return f"Fit({self.context['model']}, {sources} in {', '.join(self.bands)}; {self.outcome.value})"
+
     @property
     def quantities(self) -> np.ndarray:
         """(n, Q) fitted values, in the order of ``quantity_names``."""

@@ -137,6 +137,16 @@ class Observation:
         """Number of bands."""
         return self.image.shape[0]
 
+    def __repr__(self) -> str:
+        height, width = self.shape
+        of = f" of {self.survey}" if self.survey else ""
+        noise = "" if self.noise_correlation is None else ", correlated noise"
+        scale = f'{float(self.frame.pixel_scale):.4g}"'
+        return (
+            f"Observation({', '.join(self.bands)}{of}; {width} x {height} pixels of {scale}, "
+            f"{np.mean(self.weight > 0):.1%} usable, {type(self.psf).__name__}{noise})"
+        )
+
     def replace(self, **changes) -> Observation:
         """A copy with some attributes changed, unchecked: for code that made them itself."""
         copy = object.__new__(Observation)

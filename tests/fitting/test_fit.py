@@ -117,3 +117,7 @@ def test_a_wrong_blend_is_flagged_and_the_rest_go_on(blend):
     assert "not finite" in bad.context["message"]
     with pytest.raises(ValueError, match="blend 1: positions"):
         jb.fit_batch(*arguments[0], **arguments[1], on_error="raise")
+
+
+def test_says_what_it_is_in_a_line(fitted):
+    assert f"{fitted.n} sources in {', '.join(fitted.bands)}; converged" in repr(fitted)

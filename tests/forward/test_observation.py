@@ -202,3 +202,11 @@ def test_a_cutout_keeps_its_place_on_the_sky():
     np.testing.assert_allclose(
         part.frame.pixel_to_sky(np.array([3.0, 4.0])), whole.frame.pixel_to_sky(np.array([13.0, 9.0])), atol=1e-9
     )
+
+
+def test_says_what_it_is_in_a_line():
+    obs = observe().replace(survey="HSC")
+    assert repr(obs).startswith("Observation(")
+    for part in (*obs.bands, "HSC", f"{obs.shape[1]} x {obs.shape[0]} pixels", "% usable", "GaussianPSF"):
+        assert part in repr(obs)
+    assert "\n" not in repr(obs)
