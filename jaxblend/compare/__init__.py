@@ -1,0 +1,19 @@
+"""Other deblenders behind one interface, jaxblend among them, and batches of the Blending ToolKit in and out.
+
+>>> from jaxblend.compare import deblenders
+>>> result = deblenders()["sep"]()(observation)  # doctest: +SKIP
+>>> result.images, result.catalog  # doctest: +SKIP
+"""
+
+from jaxblend.compare.deblender import Deblended, Deblender
+from jaxblend.compare.own import Jaxblend
+from jaxblend.compare.peaks import Peaks
+from jaxblend.compare.sep import SEP
+
+__all__ = ["SEP", "Deblended", "Deblender", "Jaxblend", "Peaks", "deblenders"]
+
+
+def deblenders() -> dict[str, type[Deblender]]:
+    """All deblenders by name. A class can be made without its package, which is asked for when it is called."""
+    classes: tuple[type[Deblender], ...] = (Peaks, SEP, Jaxblend)
+    return {deblender.name: deblender for deblender in classes}
