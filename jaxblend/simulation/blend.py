@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
 from jaxblend.forward.observation import Observation
-from jaxblend.simulation.catsim import read_catsim
 from jaxblend.simulation.galsim_truth import draw_isolated
 from jaxblend.simulation.options import ObservingOptions, SimulationOptions, keywords_of, parse_options
 from jaxblend.simulation.psf import observation_psf, survey_psfs
-from jaxblend.simulation.sample import Selection, checked_key, choose_sources, draw_count, make_pool, numpy_generator
+from jaxblend.simulation.sample import checked_key, numpy_generator
+from jaxblend.simulation.scene import Stage
 from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey
 from jaxblend.simulation.truth import truth_table
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import astropy.table
 
 
-SCENE_STREAM, NOISE_STREAM = 0, 1
+NOISE_STREAM = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +58,9 @@ class Blend:
 def simulate(survey: Survey, *, key: jax.Array, **options: Any) -> Blend:
     """Simulate one blend, drawn by GalSim.
 
-    Sources are drawn from the catalogue, none twice in a blend before all were tried, placed uniformly in a square
-    about the stamp centre, and kept if they pass the selection. Everything follows from `key`; the scene is the
-    same with and without noise.
+    Sources are drawn from the catalogue, none twice in a blend before all were tried, placed by the layout (by
+    default uniformly in a square about the stamp centre), and kept if they pass the selection. Everything follows
+    from `key`; the scene is the same with and without noise.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ def simulate(survey: Survey, *, key: jax.Array, **options: Any) -> Blend:
     key : typed JAX key
         ``jax.random.key(seed)``.
     **options
-        `n_sources`, `catalog`, `max_sources`, `max_offset`, `selection`, `stamp_size`, `psf`, `noise`, `variance`,
-        `gsparams`: see `SimulationOptions`.
+        `n_sources`, `catalog`, `max_sources`, `max_offset`, `selection`, `layout`, `stamp_size`, `psf`, `noise`,
+        `variance`, `gsparams`: see `SimulationOptions`.
 
     Returns
     -------
@@ -84,7 +84,8 @@ def simulate(survey: Survey, *, key: jax.Array, **options: Any) -> Blend:
     TypeError
         If `key` is not a typed key, or there is no such option.
     """
-    return _simulate(_checked_survey(survey), checked_key(key), parse_options(SimulationOptions, options))
+    survey, key = _checked_survey(survey), checked_key(key)
+    return _simulate(Stage.of(survey, parse_options(SimulationOptions, options)), key)
 
 
 @keywords_of(SimulationOptions)
@@ -116,10 +117,8 @@ def simulate_blends(survey: Survey, n: int, *, key: jax.Array, **options: Any) -
         As `simulate`.
     """
     survey, key = _checked_survey(survey), checked_key(key)
-    chosen = parse_options(SimulationOptions, options)
-    if chosen.catalog is not None and not isinstance(chosen.catalog, SkySources):
-        chosen = replace(chosen, catalog=read_catsim(chosen.catalog, survey))
-    return (_simulate(survey, jax.random.fold_in(key, i), chosen) for i in range(n))
+    stage = Stage.of(survey, parse_options(SimulationOptions, options))
+    return (_simulate(stage, jax.random.fold_in(key, i)) for i in range(n))
 
 
 @keywords_of(ObservingOptions)
@@ -158,22 +157,9 @@ def observe(
     return _observe(sources, places, _checked_survey(survey), checked_key(key), chosen)
 
 
-def _simulate(survey: Survey, key: jax.Array, options: SimulationOptions) -> Blend:
-    selection = Selection() if options.selection is None else options.selection
-    rng = numpy_generator(jax.random.fold_in(key, SCENE_STREAM))
-    pool = make_pool(rng, options.catalog, survey, selection)
-    count = draw_count(rng, options.n_sources, options.max_sources)
-    rows, offsets = choose_sources(
-        rng,
-        pool,
-        survey,
-        selection,
-        count,
-        options.max_offset,
-        psfs=survey_psfs(survey, options.psf),
-        shape=(options.stamp_size, options.stamp_size),
-    )
-    return _observe(pool.take(rows), offsets, survey, key, options)
+def _simulate(stage: Stage, key: jax.Array) -> Blend:
+    scene = stage.draw(key)
+    return _observe(scene.sources, scene.offsets, stage.survey, key, stage.options)
 
 
 def _observe(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from jaxblend.simulation.layouts import AbstractLayout, Uniform
 from jaxblend.simulation.sample import Selection
 from jaxblend.simulation.sources import SkySources
 
@@ -65,6 +66,9 @@ class SimulationOptions(ObservingOptions):
         Largest distance of a source from the stamp centre along x and along y, arcsec.
     selection : Selection, optional
         Cuts; by default i < 25.3 and S/N > 10 in the reference band.
+    layout : AbstractLayout, optional
+        Which sources go where, see `jaxblend.simulation.layouts`; by default ``Uniform`` with `n_sources`,
+        `max_sources` and `max_offset`, which another layout does not take.
     """
 
     n_sources: int | None = None
@@ -72,6 +76,33 @@ class SimulationOptions(ObservingOptions):
     max_sources: int = 5
     max_offset: float = 2.4
     selection: Selection | None = None
+    layout: AbstractLayout | None = None
+
+    def __post_init__(self) -> None:
+        ObservingOptions.__post_init__(self)
+        if self.layout is None:
+            self._uniform()
+        elif not isinstance(self.layout, AbstractLayout):
+            raise TypeError(f"Got layout={self.layout!r}, expected one of jaxblend.simulation.layouts, or None.")
+        elif self._uniform() != Uniform():
+            raise ValueError(
+                f"Got layout={self.layout} and n_sources={self.n_sources}, max_sources={self.max_sources}, "
+                f"max_offset={self.max_offset}: these three are of the default layout; give them to the layout, "
+                "if it has them."
+            )
+
+    @property
+    def effective_layout(self) -> AbstractLayout:
+        """The layout, or the default one."""
+        return self._uniform() if self.layout is None else self.layout
+
+    @property
+    def effective_selection(self) -> Selection:
+        """The selection, or the default one."""
+        return Selection() if self.selection is None else self.selection
+
+    def _uniform(self) -> Uniform:
+        return Uniform(n_sources=self.n_sources, max_sources=self.max_sources, max_offset=self.max_offset)
 
 
 def keywords_of(options: type) -> Callable[[Function], Function]:

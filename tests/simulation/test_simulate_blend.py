@@ -129,7 +129,7 @@ def test_none_twice_while_others_remain(survey):
 
 
 def test_signatures_name_every_option_with_its_default():
-    options = {"n_sources", "catalog", "max_sources", "max_offset", "selection"}
+    options = {"n_sources", "catalog", "max_sources", "max_offset", "selection", "layout"}
     seeing = {"stamp_size", "psf", "noise", "variance", "gsparams"}
     assert set(inspect.signature(simulate).parameters) == {"survey", "key"} | options | seeing
     assert set(inspect.signature(simulate_blends).parameters) == {"survey", "n", "key"} | options | seeing

@@ -1,0 +1,116 @@
+"""The sources that may enter a blend, and the test that each has to pass where it is placed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jaxblend.simulation.galsim_truth import draw_isolated
+from jaxblend.simulation.psf import effective_psf_images
+from jaxblend.simulation.sample import Selection
+from jaxblend.simulation.sources import SkySources
+from jaxblend.simulation.survey import Survey
+from jaxblend.simulation.truth import signal_to_noise
+
+if TYPE_CHECKING:
+    import galsim
+
+__all__ = ["Candidates"]
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """n sources that are bright enough, on a stamp of one survey; made by `Candidates.of`.
+
+    Attributes
+    ----------
+    sources : SkySources
+        Those that pass the selection's cut in magnitude.
+    magnitude_band : str
+        The selection's.
+    magnitude : (n,) array
+        AB magnitude in that band.
+    reachable : (m,) array of int
+        Rows of the sources that would have the S/N, were they points: no shape has more.
+    selection : Selection
+        What a source has to pass.
+    survey : Survey
+        Of the one band in which S/N is measured.
+    psf : GalSim object
+        In that band, without the pixel.
+    stamp_size : int
+        Width and height of the stamp, pixels.
+    """
+
+    sources: SkySources
+    magnitude_band: str
+    magnitude: np.ndarray
+    reachable: np.ndarray
+    selection: Selection
+    survey: Survey
+    psf: galsim.GSObject
+    stamp_size: int
+
+    @classmethod
+    def of(
+        cls,
+        sources: SkySources,
+        survey: Survey,
+        selection: Selection,
+        *,
+        psfs: Sequence[galsim.GSObject],
+        stamp_size: int,
+    ) -> Candidates:
+        """Cut a catalogue to what can pass a selection.
+
+        Raises
+        ------
+        ValueError
+            If nothing can.
+        """
+        bright = sources.take(selection.bright_enough(sources, survey))
+        magnitude_band, snr_band = selection.bands_in(survey)
+        if not len(bright):
+            raise ValueError(
+                f"None of the {len(sources)} sources is brighter than {selection.max_magnitude} in {magnitude_band}: "
+                "raise `max_magnitude` of the selection, or give another catalogue."
+            )
+        single, psf = survey.only(snr_band), psfs[survey.band_index(snr_band)]
+        reachable = np.flatnonzero(_largest_snr(bright, single, psf) >= selection.min_snr)
+        if not len(reachable):
+            raise ValueError(
+                f"None of the {len(bright)} sources reaches S/N {selection.min_snr} in {snr_band}, even if it were a "
+                "point: lower `min_snr` of the selection, or give a brighter catalogue."
+            )
+        magnitude = bright.in_bands((magnitude_band,)).magnitude[:, 0]
+        return cls(bright, magnitude_band, magnitude, reachable, selection, single, psf, stamp_size)
+
+    @property
+    def side(self) -> float:
+        """Width and height of the stamp, arcsec."""
+        return self.stamp_size * self.survey.pixel_scale
+
+    def shuffled(self, rng: np.random.Generator) -> Iterator[int]:
+        """Yield reachable rows at random without end, each once before any comes again."""
+        while True:
+            yield from map(int, rng.permutation(self.reachable))
+
+    def accept(self, source: SkySources, offset: np.ndarray, others: Sequence[np.ndarray]) -> bool:
+        """Say whether one source passes at a place, (2,) arcsec, beside others that have theirs."""
+        if not source.in_bands((self.magnitude_band,)).magnitude[0, 0] < self.selection.max_magnitude:
+            return False
+        if not all(np.hypot(*(offset - other)) >= self.selection.min_separation for other in others):
+            return False
+        position = offset / self.survey.pixel_scale + 0.5 * (self.stamp_size - 1)
+        shape = (self.stamp_size, self.stamp_size)
+        image = draw_isolated(source, [position], self.survey, psfs=[self.psf], shape=shape)[0, 0]
+        return bool(signal_to_noise(image, self.survey.sky_level[0]) >= self.selection.min_snr)
+
+
+def _largest_snr(pool: SkySources, survey: Survey, psf: galsim.GSObject) -> np.ndarray:
+    """Compute the S/N (n,) that each source would have as a point in the only band of a survey: no shape has more."""
+    (point,) = effective_psf_images([psf], pixel_scale=survey.pixel_scale, size=65)
+    return pool.flux(survey)[:, 0] * signal_to_noise(point, survey.sky_level[0])

@@ -1,0 +1,92 @@
+"""Which sources are where in a blend, before anything observes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import jax
+import numpy as np
+
+from jaxblend.simulation.candidates import Candidates
+from jaxblend.simulation.catsim import read_catsim
+from jaxblend.simulation.population import draw_population
+from jaxblend.simulation.psf import survey_psfs
+from jaxblend.simulation.sample import numpy_generator
+from jaxblend.simulation.sources import SkySources
+from jaxblend.simulation.survey import Survey
+
+if TYPE_CHECKING:
+    from jaxblend.simulation.options import SimulationOptions
+
+__all__ = ["Scene", "Stage"]
+
+SCENE_STREAM = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """The sources of one blend and their places.
+
+    Attributes
+    ----------
+    sources : SkySources
+        The n sources.
+    offsets : (n, 2) array
+        Places along x and y from the stamp centre, arcsec.
+    """
+
+    sources: SkySources
+    offsets: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """What all blends of a run have in common; made by `Stage.of`.
+
+    Attributes
+    ----------
+    survey : Survey
+        Which observes.
+    options : SimulationOptions
+        As given.
+    catalog : Candidates, optional
+        The sources of the catalogue, cut once; None where each blend draws its own population.
+    """
+
+    survey: Survey
+    options: SimulationOptions
+    catalog: Candidates | None
+
+    @classmethod
+    def of(cls, survey: Survey, options: SimulationOptions) -> Stage:
+        """Read and cut the catalogue, where there is one.
+
+        Raises
+        ------
+        ValueError
+            If none of its sources can pass the selection.
+        """
+        given = options.catalog
+        if given is None:
+            return cls(survey, options, None)
+        sources = given if isinstance(given, SkySources) else read_catsim(given, survey)
+        return cls(survey, options, _candidates(sources, survey, options))
+
+    def draw(self, key: jax.Array) -> Scene:
+        """Draw the scene of the blend that has this key."""
+        layout = self.options.effective_layout
+        rng = numpy_generator(jax.random.fold_in(key, SCENE_STREAM))
+        candidates = self.catalog
+        if candidates is None:
+            n = layout.pool_size(self.options.stamp_size * self.survey.pixel_scale)
+            # The cut may be in another band than i, or in another survey's i.
+            faintest = self.options.effective_selection.max_magnitude + 0.5
+            sources = draw_population(rng, n, self.survey, max_magnitude=faintest)
+            candidates = _candidates(sources, self.survey, self.options)
+        return Scene(*layout.place(candidates, rng))
+
+
+def _candidates(sources: SkySources, survey: Survey, options: SimulationOptions) -> Candidates:
+    psfs = survey_psfs(survey, options.psf)
+    return Candidates.of(sources, survey, options.effective_selection, psfs=psfs, stamp_size=options.stamp_size)
