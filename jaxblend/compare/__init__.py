@@ -8,12 +8,13 @@
 from jaxblend.compare.deblender import Deblended, Deblender
 from jaxblend.compare.own import Jaxblend
 from jaxblend.compare.peaks import Peaks
+from jaxblend.compare.photutils_segmentation import PhotutilsSegmentation
 from jaxblend.compare.sep import SEP
 
-__all__ = ["SEP", "Deblended", "Deblender", "Jaxblend", "Peaks", "deblenders"]
+__all__ = ["SEP", "Deblended", "Deblender", "Jaxblend", "Peaks", "PhotutilsSegmentation", "deblenders"]
 
 
 def deblenders() -> dict[str, type[Deblender]]:
     """All deblenders by name. A class can be made without its package, which is asked for when it is called."""
-    classes: tuple[type[Deblender], ...] = (Peaks, SEP, Jaxblend)
+    classes: tuple[type[Deblender], ...] = (Peaks, SEP, PhotutilsSegmentation, Jaxblend)
     return {deblender.name: deblender for deblender in classes}

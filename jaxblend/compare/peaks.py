@@ -48,9 +48,7 @@ class Peaks(Deblender):
         labels = np.arange(1, len(positions) + 1)
         images = assigned_images(observation, cells, labels)
         pixels = pixels_of(observation)
-        variance = np.where(pixels.masked, 0.0, pixels.noise**2)
-        if pixels.gain is not None:
-            variance = variance + np.maximum(pixels.image, 0.0) / pixels.gain[:, None, None]
+        variance = np.where(pixels.masked, 0.0, pixels.total_noise**2)
         errors = np.sqrt([variance[:, cells == label].sum(axis=1) for label in labels])
         catalog = make_catalog(
             observation,

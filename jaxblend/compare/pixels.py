@@ -23,6 +23,13 @@ class Pixels(NamedTuple):
     masked: Bool[np.ndarray, "C H W"]
     gain: Float[np.ndarray, " C"] | None
 
+    @property
+    def total_noise(self) -> Float[np.ndarray, "C H W"]:
+        """``noise``, with the photon noise of the observed light where the weight lacks it."""
+        if self.gain is None:
+            return self.noise
+        return np.sqrt(self.noise**2 + np.maximum(self.image, 0.0) / self.gain[:, None, None])
+
 
 def pixels_of(observation: Observation) -> Pixels:
     """Take the pixels of an observation; masked ones are 0."""

@@ -1,13 +1,17 @@
+import sys
+
 import numpy as np
 import pytest
 
 import jaxblend as jb
-from jaxblend.compare import SEP, Peaks, deblenders
+from jaxblend.compare import SEP, Peaks, PhotutilsSegmentation, deblenders
 
 
-# At its default of 1.5 standard deviations SEP finds sources in noise.
-@pytest.fixture(params=[Peaks(), SEP(threshold=3.0)], ids=lambda d: d.name)
+# At 1.5 standard deviations, the default of both, sources are found in noise.
+@pytest.fixture(params=[Peaks(), SEP(threshold=3.0), PhotutilsSegmentation(threshold=3.0)], ids=lambda d: d.name)
 def deblender(request):
+    if isinstance(request.param, PhotutilsSegmentation):
+        pytest.importorskip("photutils")
     return request.param
 
 
@@ -115,3 +119,9 @@ def test_a_wcs_gives_places_on_the_sky(sky):
     ra, dec = wcs.pixel_to_world_values(*sky.positions.T)
     np.testing.assert_allclose(table["ra"].to_value("deg"), ra)
     np.testing.assert_allclose(table["dec"].to_value("deg"), dec)
+
+
+def test_a_missing_package_is_named(monkeypatch, sky):
+    monkeypatch.setitem(sys.modules, "photutils.segmentation", None)
+    with pytest.raises(ImportError, match=r"photutils is needed for this deblender .*: pip install 'photutils>=3.0'"):
+        PhotutilsSegmentation()(sky.observation)
