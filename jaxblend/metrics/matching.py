@@ -19,7 +19,7 @@ from scipy.spatial import KDTree
 from jaxblend.metrics.checks import mask
 from jaxblend.metrics.draws import numbers
 
-__all__ = ["Match", "match", "take_partners"]
+__all__ = ["Match", "match", "planar", "take_partners"]
 
 # The solver's time grows with the square of what it is given at once.
 PAIRS_AT_ONCE = 1000
@@ -88,8 +88,8 @@ def match(
     """
     if not max_separation > 0:
         raise ValueError(f"max_separation must be positive, got {max_separation}")
-    positions, where = _positions("positions", positions, where)
-    true_positions, true_where = _positions("true_positions", true_positions, true_where)
+    positions, where = planar("positions", positions, where)
+    true_positions, true_where = planar("true_positions", true_positions, true_where)
     if positions.shape[:-2] != true_positions.shape[:-2]:
         raise ValueError(
             "positions and true_positions must be of the same blends, with the same leading axes; got shapes "
@@ -152,9 +152,13 @@ def take_partners(values: Any, index: Any, *, fill_value: Any = jnp.nan) -> Num[
     return jnp.where(index >= 0, jnp.take_along_axis(values, jnp.where(index >= 0, index, size), axis), fill_value)
 
 
-def _positions(name: str, value: Any, where: Any) -> tuple[Float[np.ndarray, "*B N 2"], Bool[np.ndarray, "*B N"]]:
+def planar(name: str, value: Any, where: Any) -> tuple[Float[np.ndarray, "*B N 2"], Bool[np.ndarray, "*B N"]]:
+    """Check positions (..., N, 2) at the door, and say which of them count."""
     if isinstance(value, Tracer) or isinstance(where, Tracer):
-        raise TypeError("match cannot run inside jax.jit: match first, and give its indices to the jitted function")
+        raise TypeError(
+            f"{name} cannot be traced by jax.jit or jax.vmap, for neighbours are found in NumPy: do that first (a "
+            "batch of blends at once), and give its result to the jitted function"
+        )
     value = numbers(name, value)
     if value.ndim < 2 or value.shape[-1] != 2:
         raise ValueError(f"{name} must be (..., N, 2), x and y of each source, got shape {value.shape}")

@@ -135,7 +135,7 @@ def test_wrong_input_is_refused():
         match(positions[None], positions, max_separation=1.0)
     with pytest.raises(ValueError, match=r"true_positions is NaN or infinite for 1 of 3 .* \(1,\)"):
         match(positions, np.array([[0, 0], [0, np.nan], [0, 0]]), max_separation=1.0)
-    with pytest.raises(TypeError, match="match first"):
+    with pytest.raises(TypeError, match="positions cannot be traced"):
         jax.jit(lambda x: match(x, positions, max_separation=1.0))(positions)
 
 
