@@ -10,11 +10,12 @@ from jaxblend.compare.own import Jaxblend
 from jaxblend.compare.peaks import Peaks
 from jaxblend.compare.photutils_segmentation import PhotutilsSegmentation
 from jaxblend.compare.sep import SEP
+from jaxblend.compare.sextractor import SExtractor
 
-__all__ = ["SEP", "Deblended", "Deblender", "Jaxblend", "Peaks", "PhotutilsSegmentation", "deblenders"]
+__all__ = ["SEP", "Deblended", "Deblender", "Jaxblend", "Peaks", "PhotutilsSegmentation", "SExtractor", "deblenders"]
 
 
 def deblenders() -> dict[str, type[Deblender]]:
     """All deblenders by name. A class can be made without its package, which is asked for when it is called."""
-    classes: tuple[type[Deblender], ...] = (Peaks, SEP, PhotutilsSegmentation, Jaxblend)
+    classes: tuple[type[Deblender], ...] = (Peaks, SEP, SExtractor, PhotutilsSegmentation, Jaxblend)
     return {deblender.name: deblender for deblender in classes}

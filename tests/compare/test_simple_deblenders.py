@@ -1,17 +1,22 @@
+import shutil
 import sys
 
 import numpy as np
 import pytest
 
 import jaxblend as jb
-from jaxblend.compare import SEP, Peaks, PhotutilsSegmentation, deblenders
+from jaxblend.compare import SEP, Peaks, PhotutilsSegmentation, SExtractor, deblenders
+
+# At 1.5 standard deviations, the default of all but peaks, sources are found in noise.
+DEBLENDERS = [Peaks(), SEP(threshold=3.0), PhotutilsSegmentation(threshold=3.0), SExtractor(threshold=3.0)]
 
 
-# At 1.5 standard deviations, the default of both, sources are found in noise.
-@pytest.fixture(params=[Peaks(), SEP(threshold=3.0), PhotutilsSegmentation(threshold=3.0)], ids=lambda d: d.name)
+@pytest.fixture(params=DEBLENDERS, ids=lambda d: d.name)
 def deblender(request):
     if isinstance(request.param, PhotutilsSegmentation):
         pytest.importorskip("photutils")
+    if isinstance(request.param, SExtractor) and not (shutil.which("source-extractor") or shutil.which("sex")):
+        pytest.skip("the program source-extractor is not installed")
     return request.param
 
 
@@ -125,3 +130,16 @@ def test_a_missing_package_is_named(monkeypatch, sky):
     monkeypatch.setitem(sys.modules, "photutils.segmentation", None)
     with pytest.raises(ImportError, match=r"photutils is needed for this deblender .*: pip install 'photutils>=3.0'"):
         PhotutilsSegmentation()(sky.observation)
+
+
+def test_a_missing_program_is_named(sky):
+    with pytest.raises(FileNotFoundError, match="there is no program no-such-program: apt install source-extractor"):
+        SExtractor(program="no-such-program")(sky.observation)
+
+
+def test_a_program_that_fails_is_quoted(sky, tmp_path):
+    program = tmp_path / "sex"
+    program.write_text("#!/bin/sh\necho out of memory >&2\nexit 3\n")
+    program.chmod(0o755)
+    with pytest.raises(RuntimeError, match="sex ended with code 3: out of memory"):
+        SExtractor(program=str(program))(sky.observation)
