@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxblend.metrics.draws import numbers
 
-__all__ = ["alike", "check_axes", "mask", "real"]
+__all__ = ["alike", "booleans", "check_axes", "mask", "real"]
 
 
 def alike(where: Any = None, /, **named: Any) -> tuple[Array, ...]:
@@ -56,9 +56,19 @@ def real(name: str, value: Any) -> Float[Array, "..."]:
     return array if jnp.issubdtype(array.dtype, jnp.floating) else jnp.asarray(array, float)
 
 
+def booleans(name: str, value: Any) -> Bool[Array, "..."]:
+    """Boolean array of JAX; other numbers are refused."""
+    array = value if isinstance(value, Tracer) else jnp.asarray(value)
+    if array.dtype != bool:
+        raise ValueError(f"{name} must be booleans, got {array.dtype}; make them by a comparison, such as {name} > 0")
+    return array
+
+
 def mask(where: Any, shape: tuple[int, ...]) -> Bool[Array, "..."]:
     """Booleans of a shape; all True for None."""
-    where = jnp.asarray(True if where is None else where)
+    where = True if where is None else where
+    xp = jnp if isinstance(where, Tracer) else np  # NumPy compiles nothing
+    where = xp.asarray(where)
     try:
         if where.dtype != bool or np.broadcast_shapes(where.shape, shape) != shape:
             raise ValueError
@@ -67,7 +77,7 @@ def mask(where: Any, shape: tuple[int, ...]) -> Bool[Array, "..."]:
             f"where must be booleans that broadcast to shape {shape}, True for what counts, got shape {where.shape} of "
             f"{where.dtype}"
         ) from None
-    return jnp.broadcast_to(where, shape)
+    return jnp.asarray(xp.broadcast_to(where, shape))
 
 
 def check_axes(name: str, shape: tuple[int, ...], axes: str) -> None:
@@ -79,9 +89,10 @@ def check_axes(name: str, shape: tuple[int, ...], axes: str) -> None:
 def _check_finite(name: str, array: Array, where: Array) -> None:
     if isinstance(array, Tracer) or isinstance(where, Tracer):
         return
-    bad = np.argwhere(np.asarray(where & ~jnp.isfinite(array)))
+    counts = np.asarray(where)
+    bad = np.argwhere(counts & ~np.isfinite(array))
     if len(bad):
         raise ValueError(
-            f"{name} is NaN or infinite in {len(bad)} of {int(where.sum())} entries that count (the first at "
+            f"{name} is NaN or infinite in {len(bad)} of {counts.sum()} entries that count (the first at "
             f"{tuple(bad[0].tolist())}): mend them, or leave them out with where=, and report how many those were"
         )

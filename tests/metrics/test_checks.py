@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxblend.metrics.checks import alike, check_axes, mask, real
+from jaxblend.metrics.checks import alike, booleans, check_axes, mask, real
 
 
 def test_what_does_not_count_is_zero_whatever_it_holds():
@@ -53,3 +53,5 @@ def test_what_does_not_fit_is_refused():
         alike(np.int32([1, 0]), flux=np.ones(2))
     with pytest.raises(ValueError, match=r"image must have the axes \(\.\.\., y, x\), got shape \(5,\)"):
         check_axes("image", (5,), "y, x")
+    with pytest.raises(ValueError, match="mask must be booleans, got int32"):
+        booleans("mask", np.int32([1, 0]))
