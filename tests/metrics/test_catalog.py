@@ -23,7 +23,7 @@ def test_blended_are_those_beyond_the_limit():
     assert np.isnan(blend_fraction(np.zeros(0), above=0.1))
     jitted = jax.jit(lambda b, w: blend_fraction(b, above=0.01, where=w))
     assert jitted(blendedness, where) == 0.5
-    np.testing.assert_array_equal(jax.vmap(jitted)(blendedness, where), np.float32([1 / 3, 1]))
+    np.testing.assert_allclose(jax.vmap(jitted)(blendedness, where), [1 / 3, 1], rtol=1e-6)
 
 
 def test_the_nearest_neighbour_is_that_of_all_distances():
@@ -63,6 +63,12 @@ def test_perfect_photometry_recovers_all_and_half_the_flux_is_seen():
     order = np.array([2, 0, 1])
     np.testing.assert_array_equal(recovered_flux(true_flux[order], true_flux, order), [1, 1, 1])
     np.testing.assert_array_equal(recovered_flux(0.5 * true_flux[order], true_flux, order), [0.5, 0.5, 1])
+
+
+def test_the_precision_of_the_input_is_kept():
+    with jax.enable_x64(True):
+        assert recovered_flux([1 + 1e-12], [1.0], [0]).total - 1 == pytest.approx(1e-12, rel=1e-3)
+        assert recovered_flux(np.ones(1, np.float32), np.ones(1, np.float32), [0]).total.dtype == np.float32
 
 
 def test_missed_and_false_sources_show_in_their_own_ratios():
