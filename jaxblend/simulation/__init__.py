@@ -8,9 +8,11 @@ from jaxblend.simulation.catsim import read_catsim as read_catsim
 from jaxblend.simulation.device import draw_blend as draw_blend
 from jaxblend.simulation.device import draw_blends as draw_blends
 from jaxblend.simulation.drawn import DrawnBlends as DrawnBlends
+from jaxblend.simulation.layouts import Cluster as Cluster
 from jaxblend.simulation.layouts import Density as Density
 from jaxblend.simulation.layouts import Isolated as Isolated
 from jaxblend.simulation.layouts import Pair as Pair
+from jaxblend.simulation.layouts import RedSequence as RedSequence
 from jaxblend.simulation.layouts import Uniform as Uniform
 from jaxblend.simulation.population import draw_population as draw_population
 from jaxblend.simulation.psf import psf_from_galsim as psf_from_galsim

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,24 +29,21 @@ class Candidates:
     ----------
     sources : SkySources
         Those that pass the selection's cut in magnitude.
-    magnitude_band : str
-        The selection's.
     magnitude : (n,) array
-        AB magnitude in that band.
+        AB magnitude in the selection's magnitude band.
     reachable : (m,) array of int
         Rows of the sources that would have the S/N, were they points: no shape has more.
     selection : Selection
         What a source has to pass.
     survey : Survey
-        Of the one band in which S/N is measured.
+        What observes.
     psf : GalSim object
-        In that band, without the pixel.
+        In the selection's S/N band, without the pixel.
     stamp_size : int
         Width and height of the stamp, pixels.
     """
 
     sources: SkySources
-    magnitude_band: str
     magnitude: np.ndarray
     reachable: np.ndarray
     selection: Selection
@@ -78,15 +75,30 @@ class Candidates:
                 f"None of the {len(sources)} sources is brighter than {selection.max_magnitude} in {magnitude_band}: "
                 "raise `max_magnitude` of the selection, or give another catalogue."
             )
-        single, psf = survey.only(snr_band), psfs[survey.band_index(snr_band)]
-        reachable = np.flatnonzero(_largest_snr(bright, single, psf) >= selection.min_snr)
+        psf = psfs[survey.band_index(snr_band)]
+        reachable = np.flatnonzero(_largest_snr(bright, survey.only(snr_band), psf) >= selection.min_snr)
         if not len(reachable):
             raise ValueError(
                 f"None of the {len(bright)} sources reaches S/N {selection.min_snr} in {snr_band}, even if it were a "
                 "point: lower `min_snr` of the selection, or give a brighter catalogue."
             )
         magnitude = bright.in_bands((magnitude_band,)).magnitude[:, 0]
-        return cls(bright, magnitude_band, magnitude, reachable, selection, single, psf, stamp_size)
+        return cls(bright, magnitude, reachable, selection, survey, psf, stamp_size)
+
+    @property
+    def magnitude_band(self) -> str:
+        """The selection's magnitude band."""
+        return self.selection.bands_in(self.survey)[0]
+
+    def among(self, kept: np.ndarray) -> Candidates:
+        """Keep as reachable only those of the sources (n,) that are marked."""
+        return replace(self, reachable=self.reachable[kept[self.reachable]])
+
+    def with_sources(self, sources: SkySources) -> Candidates:
+        """Put changed sources in the place of the same n, of the same magnitudes in the selection's band."""
+        single = self.survey.only(self.selection.bands_in(self.survey)[1])
+        reachable = np.flatnonzero(_largest_snr(sources, single, self.psf) >= self.selection.min_snr)
+        return replace(self, sources=sources, reachable=reachable)
 
     @property
     def side(self) -> float:
@@ -94,20 +106,32 @@ class Candidates:
         return self.stamp_size * self.survey.pixel_scale
 
     def shuffled(self, rng: np.random.Generator) -> Iterator[int]:
-        """Yield reachable rows at random without end, each once before any comes again."""
+        """Yield reachable rows at random without end, each once before any comes again.
+
+        Raises
+        ------
+        ValueError
+            If there are none.
+        """
+        if not len(self.reachable):
+            raise ValueError(
+                f"No source is left that can pass {self.selection} and the layout: relax the selection, or give a "
+                "larger catalogue."
+            )
         while True:
             yield from map(int, rng.permutation(self.reachable))
 
-    def accept(self, source: SkySources, offset: np.ndarray, others: Sequence[np.ndarray]) -> bool:
+    def accept(self, source: SkySources, offset: np.ndarray, others: Sequence[np.ndarray] | np.ndarray) -> bool:
         """Say whether one source passes at a place, (2,) arcsec, beside others that have theirs."""
         if not source.in_bands((self.magnitude_band,)).magnitude[0, 0] < self.selection.max_magnitude:
             return False
         if not all(np.hypot(*(offset - other)) >= self.selection.min_separation for other in others):
             return False
         position = offset / self.survey.pixel_scale + 0.5 * (self.stamp_size - 1)
+        single = self.survey.only(self.selection.bands_in(self.survey)[1])
         shape = (self.stamp_size, self.stamp_size)
-        image = draw_isolated(source, [position], self.survey, psfs=[self.psf], shape=shape)[0, 0]
-        return bool(signal_to_noise(image, self.survey.sky_level[0]) >= self.selection.min_snr)
+        image = draw_isolated(source, [position], single, psfs=[self.psf], shape=shape)[0, 0]
+        return bool(signal_to_noise(image, single.sky_level[0]) >= self.selection.min_snr)
 
 
 def _largest_snr(pool: SkySources, survey: Survey, psf: galsim.GSObject) -> np.ndarray:

@@ -30,6 +30,7 @@ BAND_WIDTH = 0.1  # half-width in log wavelength over which a filter smooths a s
 BREAK_4000 = 400.0  # nm
 LYMAN_ALPHA = 121.6  # nm
 LYMAN_LIMIT = 91.2  # nm
+ELLIPTICAL_SLOPES = (4.7, 2.6, 2.0)  # of f_nu below and above the 4000 A break, and its jump: of `elliptical_spectrum`
 PLANCK_WAVELENGTH = 1.438777e7  # h c / k, nm K
 
 
@@ -187,6 +188,31 @@ def _galaxy_spectra(
     disk = disk / disk[:, -1:] * (1.0 - bulge_share[:, None])
     total = bulge + disk
     return total * _transmission(rest, redshift[:, None]), bulge / total
+
+
+def elliptical_spectrum(wavelength: np.ndarray, redshift: float) -> np.ndarray:
+    """Compute the mean flux density f_nu of galaxies on the red sequence of a cluster.
+
+    Two power laws about the 4000 A break, whose three numbers are a least-squares fit to the mean colours g-r, r-i
+    and i-z of red-sequence galaxies in the Dark Energy Survey at redshifts 0.2 to 0.65 (the polynomials in the
+    diagnostics of cosmoDC2, Korytov et al. 2019, ApJS 245, 26): the rms of what is left is 0.10 mag, and the largest
+    0.28, in g-r at 0.2.
+
+    Parameters
+    ----------
+    wavelength : (C,) array
+        Effective wavelengths as observed, nm.
+    redshift : float
+        Of the cluster.
+
+    Returns
+    -------
+    (C,) array
+        Any unit.
+    """
+    rest = np.asarray(wavelength, float) / (1.0 + redshift)
+    blue, red, jump = map(np.asarray, ELLIPTICAL_SLOPES)
+    return _two_slopes(rest, blue, red, jump) * _transmission(rest, np.asarray(redshift))
 
 
 def _two_slopes(rest: np.ndarray, blue: np.ndarray, red: np.ndarray, jump: np.ndarray) -> np.ndarray:

@@ -57,8 +57,22 @@ class SkySources:
 
     def take(self, index: np.ndarray | Sequence[int] | slice) -> SkySources:
         """Take the sources at these positions (integers, a slice or a boolean mask), in this order."""
-        arrays = {name: value[index] for name, value in vars(self).items() if name != "bands"}
-        return replace(self, **arrays)
+        return replace(self, **{name: value[index] for name, value in _arrays_of(self).items()})
+
+    @staticmethod
+    def concatenate(*parts: SkySources) -> SkySources:
+        """Put sources that have the same bands one after the other.
+
+        Raises
+        ------
+        ValueError
+            If the bands differ.
+        """
+        bands = [part.bands for part in parts]
+        if len(set(bands)) != 1:
+            raise ValueError(f"Got sources in the bands {bands}, expected the same in all: use `in_bands` first.")
+        arrays = {name: np.concatenate([vars(part)[name] for part in parts]) for name in _arrays_of(parts[0])}
+        return replace(parts[0], **arrays)
 
     def in_bands(self, bands: tuple[str, ...]) -> SkySources:
         """Keep only these bands, in this order.
@@ -126,6 +140,10 @@ class SkySources:
             below = enclosed(middle) < 0.5
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         return np.where(point >= 0.5, 0.0, 0.5 * (low + high))
+
+
+def _arrays_of(sources: SkySources) -> dict[str, np.ndarray]:
+    return {name: value for name, value in vars(sources).items() if name != "bands"}
 
 
 def _enclosed_light(radius: np.ndarray, half_light_radius: np.ndarray, index: float) -> np.ndarray:

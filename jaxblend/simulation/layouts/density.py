@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxblend.simulation.layouts.fill import fill, in_square
-from jaxblend.simulation.layouts.layout import AbstractLayout
-from jaxblend.simulation.layouts.uniform import POOL_SIZE
+from jaxblend.simulation.layouts.layout import POOL_SIZE, AbstractLayout
 
 if TYPE_CHECKING:
     from jaxblend.simulation.candidates import Candidates
@@ -64,11 +63,13 @@ class Density(AbstractLayout):
                 f"Got side={self.side} arcsec on a stamp of {candidates.side:.4g}: sources would lie beyond it; "
                 "enlarge `stamp_size`, or lower `side`."
             )
-        count = self._draw_count(rng, self.mean(candidates.side))
+        count = self.draw_count(rng, candidates.side)
         where = f"in a square of {side:.4g} arcsec"
         return fill(candidates, rng, count, in_square(side / 2), where=where, advice="or lower the density")
 
-    def _draw_count(self, rng: np.random.Generator, mean: float) -> int:
+    def draw_count(self, rng: np.random.Generator, side: float) -> int:
+        """Draw the number of sources on a stamp of this side, arcsec."""
+        mean = self.mean(side)
         if self.allow_empty:
             return int(rng.poisson(mean))
         # The first event of a Poisson process, given that there is one; the others come after it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ def fill(
     *,
     where: str,
     advice: str,
+    beside: Sequence[np.ndarray] = (),
 ) -> tuple[SkySources, np.ndarray]:
     """Draw sources and places at random, and keep those that pass the selection, until there are `count`.
 
@@ -41,6 +42,8 @@ def fill(
         Draws a place, (2,) arcsec.
     where, advice : str
         Where the places are and what else a user can do, for the message of the error.
+    beside : sequence of (2,) array
+        Places of other sources, from which the minimum separation holds, too.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def fill(
     tries = max(MAX_TRIES, TRIES_PER_SOURCE * count)
     for row in islice(candidates.shuffled(rng), tries if count else 0):
         offset = draw_offset(rng)
-        if not candidates.accept(candidates.sources.take([row]), offset, offsets):
+        if not candidates.accept(candidates.sources.take([row]), offset, [*beside, *offsets]):
             continue
         rows.append(row)
         offsets.append(offset)

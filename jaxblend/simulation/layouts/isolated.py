@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxblend.simulation.layouts.fill import fill
-from jaxblend.simulation.layouts.layout import AbstractLayout
-from jaxblend.simulation.layouts.uniform import POOL_SIZE
+from jaxblend.simulation.layouts.layout import POOL_SIZE, AbstractLayout
 
 if TYPE_CHECKING:
     from jaxblend.simulation.candidates import Candidates

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from jaxblend.simulation.candidates import Candidates
     from jaxblend.simulation.sources import SkySources
 
-__all__ = ["AbstractLayout"]
+__all__ = ["POOL_SIZE", "AbstractLayout"]
+
+POOL_SIZE = 256  # of the built-in population, where a few sources are wanted
 
 
 class AbstractLayout(ABC):

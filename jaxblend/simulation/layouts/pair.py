@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxblend.simulation.layouts.fill import MAX_TRIES
-from jaxblend.simulation.layouts.layout import AbstractLayout
+from jaxblend.simulation.layouts.layout import POOL_SIZE, AbstractLayout
 from jaxblend.simulation.layouts.ranges import Range, ends, positive_range
-from jaxblend.simulation.layouts.uniform import POOL_SIZE
 
 if TYPE_CHECKING:
     from jaxblend.simulation.candidates import Candidates
@@ -76,9 +75,10 @@ class Pair(AbstractLayout):
         for _ in range(MAX_TRIES):
             offsets = self._offsets(rng)
             pair = self._draw_pair(candidates, rows, rng)
-            if pair is None or not candidates.accept(pair.take([0]), offsets[0], []):
+            # A magnitude is quicker to look at than an S/N.
+            if pair is None or not candidates.selection.bright_enough(pair, candidates.survey).all():
                 continue
-            if candidates.accept(pair.take([1]), offsets[1], [offsets[0]]):
+            if all(candidates.accept(pair.take([i]), offsets[i], offsets[:i]) for i in (0, 1)):
                 return pair, offsets
         raise ValueError(
             f"In {MAX_TRIES} tries no two sources passed {candidates.selection} as {self}: relax the selection, or "

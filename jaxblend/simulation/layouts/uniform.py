@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxblend.simulation.layouts.fill import fill, in_square
-from jaxblend.simulation.layouts.layout import AbstractLayout
+from jaxblend.simulation.layouts.layout import POOL_SIZE, AbstractLayout
 
 if TYPE_CHECKING:
     from jaxblend.simulation.candidates import Candidates
     from jaxblend.simulation.sources import SkySources
 
 __all__ = ["Uniform"]
-
-POOL_SIZE = 256
 
 
 @dataclass(frozen=True, kw_only=True)
