@@ -1,18 +1,14 @@
-"""Fit a blend with scarlet2 in the way its quick-start guide does.
+"""Fit a blend with scarlet2 in the way its quick-start guide does, and time each part.
 
-Every source is a free-form image times a spectrum, started from Gaussian moments and fitted with Adam; a star is the
-PSF times a spectrum with a free centre. Step sizes, constraints and stopping rule are those of the guide. Two guards
-are added, without which a faint source turns the whole scene into NaN: a spectrum that starts at or below zero in a
-band starts at the noise of one pixel, and moments that are not finite fall back to the guide's compact start.
+The parts are those of ``jaxblend.compare.scarlet2``.
 """
 
-import contextlib
-import io
 import time
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
+
+from jaxblend.compare.scarlet2_scene import MIN_CORRELATION, declare, match, quiet, source_images, start
 
 from .compile_time import CompileClock
 from .importing import require
@@ -69,7 +65,7 @@ def fit(
     bands: tuple[str, ...] | None = None,
     *,
     stars: tuple[int, ...] = (),
-    min_correlation: float = 0.99,
+    min_correlation: float = MIN_CORRELATION,
     max_steps: int = 1000,
     tolerance: float = 1e-4,
 ) -> Scarlet2Fit:
@@ -100,18 +96,13 @@ def fit(
         If a PSF has an even side, which scarlet2 would take as a shift.
     """
     scarlet2 = require("scarlet2", INSTALL)
-    if any(side % 2 == 0 for side in np.shape(psfs)[-2:]):
-        raise ValueError(
-            f"psfs has shape {np.shape(psfs)}, expected odd sides: pad or trim it around its central pixel"
-        )
     names = [str(band) for band in (bands if bands is not None else range(len(images)))]
-    scarlet2.set_validation(False)  # its checks print, and cost time that is not part of the fit
-    with CompileClock() as clock, contextlib.redirect_stdout(io.StringIO()):
+    with CompileClock() as clock, quiet(scarlet2):
         begin = time.perf_counter()
-        observation, frame = _match(scarlet2, images, weights, psfs, names)
+        observation, frame = match(scarlet2, images, weights, psfs, names)
         matched = time.perf_counter()
-        scene = _start(scarlet2, frame, observation, positions, stars, min_correlation)
-        n_parameters = _declare(scarlet2, scene, stars)
+        scene = start(scarlet2, frame, observation, positions, stars=stars, min_correlation=min_correlation)
+        n_parameters = declare(scarlet2, scene, stars=stars)
         started = time.perf_counter()
         before = clock.seconds
         fitted = scene.fit(observation, max_iter=max_steps, e_rel=tolerance, progress_bar=False)
@@ -119,7 +110,7 @@ def fit(
             source.spectrum.block_until_ready()
         finished = time.perf_counter()
         compiled = clock.seconds - before
-    rendered = np.stack([np.asarray(observation.render(fitted.evaluate_source(source))) for source in fitted.sources])
+    rendered = source_images(observation, fitted)
     return Scarlet2Fit(
         images=rendered,
         fluxes=np.stack([np.asarray(scarlet2.measure.flux(source)) for source in fitted.sources]),
@@ -137,62 +128,3 @@ def reduced_chi2(images: np.ndarray, weights: np.ndarray, model: np.ndarray) -> 
     weights = np.asarray(weights, float)
     chi2 = (weights * (np.asarray(images) - model) ** 2).sum(axis=(1, 2))
     return chi2 / (weights > 0).sum(axis=(1, 2))
-
-
-def _match(scarlet2, images, weights, psfs, bands):
-    """Observation, its renderer and the model frame (the guide's: one Gaussian PSF of 0.7 pixel)."""
-    psf = scarlet2.ArrayPSF(_device(psfs))
-    observation = scarlet2.Observation(_device(images), _device(weights), psf=psf, channels=bands)
-    frame = scarlet2.Frame.from_observations(observation)
-    observation.match(frame)
-    return observation, frame
-
-
-def _start(scarlet2, frame, observation, positions, stars, min_correlation):
-    """Scene with one started source per position."""
-    floor = 1 / np.sqrt(np.nanmedian(np.where(observation.weights > 0, observation.weights, np.nan), axis=(1, 2)))
-    with scarlet2.Scene(frame) as scene:
-        for index, (x, y) in enumerate(np.asarray(positions, float)):
-            center = _device([y, x])
-            if index in stars:
-                spectrum = scarlet2.init.pixel_spectrum(observation, center, correct_psf=True)
-                scarlet2.PointSource(center, _device(np.where(spectrum > 0, spectrum, floor)))
-                continue
-            spectrum, morphology = _moments(scarlet2, observation, center, min_correlation)
-            scarlet2.Source(center, _device(np.where(spectrum > 0, spectrum, floor)), _device(morphology))
-    return scene
-
-
-def _moments(scarlet2, observation, center, min_correlation):
-    """Spectrum and image from Gaussian moments, or the compact start where these cannot be had."""
-    try:
-        spectrum, morphology = scarlet2.init.from_gaussian_moments(observation, center, min_corr=min_correlation)
-    except ValueError:
-        spectrum = morphology = np.nan
-    if np.all(np.isfinite(spectrum)) and np.all(np.isfinite(morphology)):
-        return spectrum, morphology
-    return scarlet2.init.pixel_spectrum(observation, center), scarlet2.init.compact_morphology()
-
-
-def _declare(scarlet2, scene, stars):
-    """Declare the free parameters with the guide's steps and constraints; return how many numbers they hold."""
-    constraints = require("numpyro.distributions.constraints", INSTALL)
-    spectrum_step = partial(scarlet2.relative_step, factor=0.05)
-    image_step = partial(scarlet2.relative_step, factor=1e-3)
-    with scarlet2.Parameters(scene):
-        for index, source in enumerate(scene.sources):
-            scarlet2.Parameter(
-                source.spectrum, name=f"spectrum:{index}", constraint=constraints.positive, stepsize=spectrum_step
-            )
-            if index in stars:
-                scarlet2.Parameter(source.center, name=f"center:{index}", stepsize=0.1)
-                continue
-            scarlet2.Parameter(
-                source.morphology, name=f"morph:{index}", constraint=constraints.unit_interval, stepsize=image_step
-            )
-    return sum(int(np.size(value)) for value in scene.get().values())
-
-
-def _device(values):
-    """Values as a JAX array of its default float type."""
-    return require("jax.numpy", "jax").asarray(np.asarray(values), float)

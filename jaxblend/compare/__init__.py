@@ -9,13 +9,24 @@ from jaxblend.compare.deblender import Deblended, Deblender
 from jaxblend.compare.own import Jaxblend
 from jaxblend.compare.peaks import Peaks
 from jaxblend.compare.photutils_segmentation import PhotutilsSegmentation
+from jaxblend.compare.scarlet2 import Scarlet2
 from jaxblend.compare.sep import SEP
 from jaxblend.compare.sextractor import SExtractor
 
-__all__ = ["SEP", "Deblended", "Deblender", "Jaxblend", "Peaks", "PhotutilsSegmentation", "SExtractor", "deblenders"]
+__all__ = [
+    "SEP",
+    "Deblended",
+    "Deblender",
+    "Jaxblend",
+    "Peaks",
+    "PhotutilsSegmentation",
+    "SExtractor",
+    "Scarlet2",
+    "deblenders",
+]
 
 
 def deblenders() -> dict[str, type[Deblender]]:
     """All deblenders by name. A class can be made without its package, which is asked for when it is called."""
-    classes: tuple[type[Deblender], ...] = (Peaks, SEP, SExtractor, PhotutilsSegmentation, Jaxblend)
+    classes: tuple[type[Deblender], ...] = (Peaks, SEP, SExtractor, PhotutilsSegmentation, Scarlet2, Jaxblend)
     return {deblender.name: deblender for deblender in classes}
