@@ -49,5 +49,5 @@ def test_what_cannot_be_drawn_is_said():
         draw(kind="pink")
     with pytest.raises(ValueError, match="counts are independent"):
         draw(correlation=CORRELATION)
-    with pytest.raises(ValueError, match="jb.correlation_from_covariance"):
+    with pytest.raises(ValueError, match=r"jb\.correlation_from_covariance"):
         draw(kind="sky", correlation=np.array([[0.0, 0.9, 0.0], [0.9, 1.0, 0.9], [0.0, 0.9, 0.0]]))
