@@ -22,7 +22,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float
 
 from jaxblend.metrics.checks import alike, mask, real
-from jaxblend.metrics.photometry import over_true_flux
+from jaxblend.metrics.ratio import over_truth
 
 __all__ = ["ApertureFluxes", "aperture_fluxes", "aperture_weights"]
 
@@ -50,18 +50,18 @@ class ApertureFluxes(NamedTuple):
 
     def honest(self) -> Float[Array, "..."]:
         """``(model - true) / true``: the error of the deblended image, as that of `flux_residual`."""
-        return over_true_flux(self.model - self.true, self.true)
+        return over_truth(self.model - self.true, self.true)
 
     def honest_of_field(self) -> Float[Array, "..."]:
         """``(measured - true) / true``: the error of a flux measured on the field with the neighbours taken away."""
-        return over_true_flux(self.measured - self.true, self.true)
+        return over_truth(self.measured - self.true, self.true)
 
     def noise_preserving(self) -> Float[Array, "..."]:
         """``(measured - ideal) / ideal``: MADNESS's error [1], that of the deblending alone.
 
         Infinite where noise makes ``ideal`` 0 or less, by the rule of `flux_residual`.
         """
-        return over_true_flux(self.measured - self.ideal, self.ideal)
+        return over_truth(self.measured - self.ideal, self.ideal)
 
 
 def aperture_weights(

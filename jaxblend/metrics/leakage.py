@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaxblend.metrics.checks import alike, mask, real
-from jaxblend.metrics.photometry import over_true_flux
+from jaxblend.metrics.ratio import over_truth
 
 __all__ = ["LightExchange", "leakage", "light_exchange"]
 
@@ -103,7 +103,7 @@ def light_exchange(matrix: Any, true_flux: Any, *, where: Any = None) -> LightEx
     matrix, _ = alike(_both(where), matrix=matrix)
     kept = jnp.diagonal(matrix, axis1=-2, axis2=-1)
     others = jnp.where(jnp.eye(flux.shape[-1], dtype=bool), 0.0, matrix)
-    gained = over_true_flux((others * flux[..., None, :]).sum(axis=-1), flux)
+    gained = over_truth((others * flux[..., None, :]).sum(axis=-1), flux)
     lost = others.sum(axis=-2)
     return LightExchange(*(jnp.where(where, a, jnp.nan) for a in (kept, gained, lost, 1.0 - kept - lost)))
 

@@ -15,6 +15,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxblend.metrics.checks import alike, mask, real
+from jaxblend.metrics.ratio import over_truth
 
 __all__ = [
     "ResidualSummary",
@@ -22,7 +23,6 @@ __all__ = [
     "flux_conservation",
     "flux_residual",
     "magnitude_residual",
-    "over_true_flux",
     "residual_summary",
 ]
 
@@ -87,7 +87,7 @@ def flux_residual(flux: Any, true_flux: Any, *, where: Any = None) -> Float[Arra
         If shapes differ, or what counts is not finite.
     """
     flux, true_flux, where = alike(where, flux=flux, true_flux=true_flux)
-    return jnp.where(where, over_true_flux(flux - true_flux, true_flux), jnp.nan)
+    return jnp.where(where, over_truth(flux - true_flux, true_flux), jnp.nan)
 
 
 def magnitude_residual(flux: Any, true_flux: Any, *, where: Any = None) -> Float[Array, "..."]:
@@ -215,15 +215,8 @@ def flux_conservation(
     residual = real("residual", residual)
     if residual.shape not in ((), total.shape):
         raise ValueError(f"residual must be one number per blend and band, {total.shape}, got shape {residual.shape}")
-    found = 1.0 + over_true_flux(total + residual - true, true)
+    found = 1.0 + over_truth(total + residual - true, true)
     return jnp.where(where.any(axis=axis), found, jnp.nan)
-
-
-@jax.jit
-def over_true_flux(difference: Array, true: Array) -> Array:
-    """Divide by a true flux; over one of 0 or less, 0 stays 0 and the rest is infinite, its sign kept."""
-    unbounded = jnp.where(difference == 0, 0.0, jnp.copysign(jnp.inf, difference))
-    return jnp.where(true > 0, difference / jnp.where(true > 0, true, 1.0), unbounded)
 
 
 @jax.jit

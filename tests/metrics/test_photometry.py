@@ -60,7 +60,8 @@ def test_what_does_not_count_changes_nothing():
 
 
 def test_summary_is_that_of_numpy_and_scipy():
-    residual = RNG.normal(0.1, 1, (7, 5, 3))
+    rng = np.random.default_rng(1)
+    residual = rng.normal(0.1, 1, (7, 5, 3))
     summary = residual_summary(residual, limit=1.5, where=WHERE, axis=(0, 1))
     for band in range(3):
         used = residual[..., band][WHERE[..., band]]

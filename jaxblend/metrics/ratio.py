@@ -1,0 +1,16 @@
+"""Division by a truth that may be nothing."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+__all__ = ["over_truth"]
+
+
+@jax.jit
+def over_truth(difference: Float[Array, "..."], truth: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Divide by a true flux or size; over one of 0 or less, 0 stays 0 and the rest is infinite, its sign kept."""
+    unbounded = jnp.where(difference == 0, 0.0, jnp.copysign(jnp.inf, difference))
+    return jnp.where(truth > 0, difference / jnp.where(truth > 0, truth, 1.0), unbounded)
