@@ -10,6 +10,7 @@ from jaxblend.simulation.device import draw_blends as draw_blends
 from jaxblend.simulation.drawn import DrawnBlends as DrawnBlends
 from jaxblend.simulation.layouts import Cluster as Cluster
 from jaxblend.simulation.layouts import Density as Density
+from jaxblend.simulation.layouts import Groups as Groups
 from jaxblend.simulation.layouts import Isolated as Isolated
 from jaxblend.simulation.layouts import Pair as Pair
 from jaxblend.simulation.layouts import RedSequence as RedSequence

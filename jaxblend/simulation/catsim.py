@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxblend.simulation.sky import fits_a_plane, tangent_plane
 from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey, lsst_wavelengths
 
@@ -27,7 +28,8 @@ def read_catsim(
     As in the Blending ToolKit: the total flux of a band comes from its magnitude ``<band>_ab``; bulge,
     disk and active nucleus share it, the same in all bands, in proportion to ``fluxnorm_bulge``,
     ``fluxnorm_disk`` and ``fluxnorm_agn``; half-light radii are ``sqrt(a b)``, axis ratios ``b / a``,
-    and position angles run from the x axis to the y axis. The active nucleus is a point source.
+    and position angles run from the x axis to the y axis. The active nucleus is a point source. Where the table has
+    ``ra`` and ``dec`` (degrees) the sources have places, on the tangent plane.
 
     Parameters
     ----------
@@ -80,6 +82,7 @@ def read_catsim(
         disk_g=disk_g,
         redshift=_column(data, "redshift") if has_redshift else np.full(len(data), np.nan),
         row=np.arange(len(data)),
+        place=_places(data),
     )
 
 
@@ -107,6 +110,13 @@ def _load(table: str | PathLike | astropy.table.Table) -> astropy.table.Table:
     from astropy.table import Table
 
     return table if isinstance(table, Table) else Table.read(table)
+
+
+def _places(data: astropy.table.Table) -> np.ndarray | None:
+    if not {"ra", "dec"} <= set(data.colnames):
+        return None
+    ra, dec = _column(data, "ra"), _column(data, "dec")
+    return tangent_plane(ra, dec) if fits_a_plane(ra, dec) else None
 
 
 def _column(data: astropy.table.Table, name: str) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxblend.simulation.candidates import Candidates
 from jaxblend.simulation.catsim import read_catsim
+from jaxblend.simulation.layouts import AbstractLayout
 from jaxblend.simulation.population import draw_population
 from jaxblend.simulation.psf import survey_psfs
 from jaxblend.simulation.sample import numpy_generator
@@ -50,12 +51,15 @@ class Stage:
         Which observes.
     options : SimulationOptions
         As given.
+    layout : AbstractLayout
+        Which sources go where.
     catalog : Candidates, optional
         The sources of the catalogue, cut once; None where each blend draws its own population.
     """
 
     survey: Survey
     options: SimulationOptions
+    layout: AbstractLayout
     catalog: Candidates | None
 
     @classmethod
@@ -65,26 +69,26 @@ class Stage:
         Raises
         ------
         ValueError
-            If none of its sources can pass the selection.
+            If none of its sources can pass the selection, or it lacks what the layout needs.
         """
-        given = options.catalog
+        given, layout = options.catalog, options.effective_layout
         if given is None:
-            return cls(survey, options, None)
+            return cls(survey, options, layout, None)
         sources = given if isinstance(given, SkySources) else read_catsim(given, survey)
-        return cls(survey, options, _candidates(sources, survey, options))
+        candidates = _candidates(sources, survey, options)
+        return cls(survey, options, layout.for_catalog(candidates), candidates)
 
     def draw(self, key: jax.Array) -> Scene:
         """Draw the scene of the blend that has this key."""
-        layout = self.options.effective_layout
         rng = numpy_generator(jax.random.fold_in(key, SCENE_STREAM))
         candidates = self.catalog
         if candidates is None:
-            n = layout.pool_size(self.options.stamp_size * self.survey.pixel_scale)
+            n = self.layout.pool_size(self.options.stamp_size * self.survey.pixel_scale)
             # The cut may be in another band than i, or in another survey's i.
             faintest = self.options.effective_selection.max_magnitude + 0.5
             sources = draw_population(rng, n, self.survey, max_magnitude=faintest)
             candidates = _candidates(sources, self.survey, self.options)
-        return Scene(*layout.place(candidates, rng))
+        return Scene(*self.layout.place(candidates, rng))
 
 
 def _candidates(sources: SkySources, survey: Survey, options: SimulationOptions) -> Candidates:

@@ -39,6 +39,8 @@ class SkySources:
         NaN where unknown.
     row : (n,) array of int
         Row in the catalogue that the source was drawn from.
+    place : (n, 2) array, optional
+        Where the catalogue has each source: along x and y, arcsec. None where it does not say.
     """
 
     bands: tuple[str, ...]
@@ -51,17 +53,19 @@ class SkySources:
     disk_g: np.ndarray
     redshift: np.ndarray
     row: np.ndarray
+    place: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.row)
 
     def take(self, index: np.ndarray | Sequence[int] | slice) -> SkySources:
         """Take the sources at these positions (integers, a slice or a boolean mask), in this order."""
-        return replace(self, **{name: value[index] for name, value in _arrays_of(self).items()})
+        arrays = {name: value for name, value in vars(self).items() if name != "bands" and value is not None}
+        return replace(self, **{name: value[index] for name, value in arrays.items()})
 
     @staticmethod
     def concatenate(*parts: SkySources) -> SkySources:
-        """Put sources that have the same bands one after the other.
+        """Put sources that have the same bands one after the other; what some of them lack, none has.
 
         Raises
         ------
@@ -71,8 +75,9 @@ class SkySources:
         bands = [part.bands for part in parts]
         if len(set(bands)) != 1:
             raise ValueError(f"Got sources in the bands {bands}, expected the same in all: use `in_bands` first.")
-        arrays = {name: np.concatenate([vars(part)[name] for part in parts]) for name in _arrays_of(parts[0])}
-        return replace(parts[0], **arrays)
+        columns = {name: [getattr(part, name) for part in parts] for name in vars(parts[0]) if name != "bands"}
+        whole = {name: None if any(c is None for c in each) else np.concatenate(each) for name, each in columns.items()}
+        return replace(parts[0], **whole)
 
     def in_bands(self, bands: tuple[str, ...]) -> SkySources:
         """Keep only these bands, in this order.
@@ -140,10 +145,6 @@ class SkySources:
             below = enclosed(middle) < 0.5
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         return np.where(point >= 0.5, 0.0, 0.5 * (low + high))
-
-
-def _arrays_of(sources: SkySources) -> dict[str, np.ndarray]:
-    return {name: value for name, value in vars(sources).items() if name != "bands"}
 
 
 def _enclosed_light(radius: np.ndarray, half_light_radius: np.ndarray, index: float) -> np.ndarray:

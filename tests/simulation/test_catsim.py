@@ -79,6 +79,13 @@ def test_half_light_radius_of_the_sum_agrees_with_galsim():
     assert light / whole.flux == pytest.approx(0.5, abs=1e-4)
 
 
+def test_places_are_those_of_ra_and_dec():
+    survey = get_survey("LSST", bands="r")
+    assert read_catsim(table(), survey).place is None
+    np.testing.assert_allclose(read_catsim(table(ra=10.0, dec=-5.0), survey).place, [[0.0, 0.0]], atol=1e-9)
+    assert read_catsim(table(ra=np.nan, dec=-5.0), survey).place is None
+
+
 def test_a_missing_band_is_interpolated_only_on_demand():
     survey = get_survey("Euclid_VIS")
     with pytest.raises(ValueError, match=r"no 'IE_ab'.*columns"):

@@ -23,6 +23,16 @@ class AbstractLayout(ABC):
     def pool_size(self, side: float) -> int:
         """Say how many sources of the built-in population to choose from on a stamp of this side, arcsec."""
 
+    def for_catalog(self, candidates: Candidates) -> AbstractLayout:
+        """Do, once, what is the same for all blends that are drawn from a catalogue; nothing for most layouts.
+
+        Raises
+        ------
+        ValueError
+            If the catalogue lacks what the layout needs.
+        """
+        return self
+
     @abstractmethod
     def place(self, candidates: Candidates, rng: np.random.Generator) -> tuple[SkySources, np.ndarray]:
         """Choose n sources that pass the selection, and their places (n, 2) from the stamp centre, arcsec.
