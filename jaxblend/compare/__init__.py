@@ -9,6 +9,7 @@ from jaxblend.compare.deblender import Deblended, Deblender
 from jaxblend.compare.own import Jaxblend
 from jaxblend.compare.peaks import Peaks
 from jaxblend.compare.photutils_segmentation import PhotutilsSegmentation
+from jaxblend.compare.scarlet import Scarlet
 from jaxblend.compare.scarlet2 import Scarlet2
 from jaxblend.compare.sep import SEP
 from jaxblend.compare.sextractor import SExtractor
@@ -21,6 +22,7 @@ __all__ = [
     "Peaks",
     "PhotutilsSegmentation",
     "SExtractor",
+    "Scarlet",
     "Scarlet2",
     "deblenders",
 ]
@@ -28,5 +30,5 @@ __all__ = [
 
 def deblenders() -> dict[str, type[Deblender]]:
     """All deblenders by name. A class can be made without its package, which is asked for when it is called."""
-    classes: tuple[type[Deblender], ...] = (Peaks, SEP, SExtractor, PhotutilsSegmentation, Scarlet2, Jaxblend)
+    classes: tuple[type[Deblender], ...] = (Peaks, SEP, SExtractor, PhotutilsSegmentation, Scarlet2, Scarlet, Jaxblend)
     return {deblender.name: deblender for deblender in classes}
