@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from jaxblend.metrics.calibration import LEVELS, check_levels
-from jaxblend.metrics.draws import numbers
+from jaxblend.metrics.resampling import bins_and_blends, check_resamples, drawn_blends, scatter
 
 __all__ = ["BinnedCoverage", "coverage_in_bins"]
 
@@ -89,10 +89,10 @@ def coverage_in_bins(
         If shapes do not match, edges do not rise, or values are NaN.
     """
     check_levels(levels)
-    edges = numbers("edges", edges)
-    inside, values, blend = _checked(inside, values, blend, len(levels))
-    _check_edges(edges, n_bootstrap)
-    sums = _sums_of_blends(inside, _bin_of(values, edges), blend, len(edges) - 1)
+    inside = _checked(inside, len(levels))
+    check_resamples(n_bootstrap)
+    index, blend, edges = bins_and_blends(len(inside), values=values, blend=blend, edges=edges)
+    sums = _sums_of_blends(inside, index, blend, len(edges) - 1)
     again = np.asarray(_resampled(key, jnp.asarray(sums, float), n_bootstrap))
     total = sums.sum(axis=0)
     count = total[:, 0].astype(int)
@@ -100,39 +100,18 @@ def coverage_in_bins(
     with np.errstate(divide="ignore", invalid="ignore"):
         share = total[:, 1:] / total[:, :1]
         binomial = np.where(count[:, None] > 0, np.sqrt(nominal * (1 - nominal) / count[:, None]), np.nan)
-        error = _scatter(again[..., 1:] / again[..., :1])
+        error = scatter(again[..., 1:] / again[..., :1])
     return BinnedCoverage(edges, nominal, count, share, error, binomial)
 
 
-def _checked(inside: Any, values: Any, blend: Any, n_levels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    inside, values = np.asarray(inside), numbers("values", values)
-    blend = np.arange(len(inside)) if blend is None else np.asarray(blend)
+def _checked(inside: Any, n_levels: int) -> np.ndarray:
+    inside = np.asarray(inside)
     if inside.ndim != 2 or inside.shape[1] != n_levels or inside.dtype != bool or len(inside) == 0:
         raise ValueError(
             f"inside must be the booleans that coverage returned, (sources, {n_levels} levels), got shape "
             f"{inside.shape} of {inside.dtype}; give both functions the same levels"
         )
-    for name, array in (("values", values), ("blend", blend)):
-        if array.shape != inside.shape[:1]:
-            raise ValueError(f"{name} must be one per source, {inside.shape[:1]}, got shape {array.shape}")
-    if np.isnan(values).any():
-        raise ValueError(
-            f"values is NaN for {np.isnan(values).sum()} of {len(values)} sources: leave those sources out of inside, "
-            "values and blend alike, and report how many those were"
-        )
-    return inside, values, np.unique(blend, return_inverse=True)[1]
-
-
-def _check_edges(edges: np.ndarray, n_bootstrap: int) -> None:
-    if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
-        raise ValueError(f"edges must be two or more rising numbers, got {edges.tolist()}")
-    if n_bootstrap < 2:
-        raise ValueError(f"n_bootstrap must be 2 or more, got {n_bootstrap}")
-
-
-def _bin_of(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    index = np.searchsorted(edges, values, side="right") - 1
-    return np.where(values == edges[-1], len(edges) - 2, index)
+    return inside
 
 
 def _sums_of_blends(inside: np.ndarray, index: np.ndarray, blend: np.ndarray, n_bins: int) -> np.ndarray:
@@ -148,16 +127,7 @@ def _resampled(key: Key[Array, ""], sums: Float[Array, "B M T"], n_bootstrap: in
     n = len(sums)
 
     def once(key):
-        times = jnp.zeros(n).at[jax.random.randint(key, (n,), 0, n)].add(1.0)
+        times = jnp.zeros(n).at[drawn_blends(key, n)].add(1.0)
         return jnp.tensordot(times, sums, 1)
 
     return jax.lax.map(once, jax.random.split(key, n_bootstrap))
-
-
-def _scatter(shares: np.ndarray) -> np.ndarray:
-    """Standard deviation over the first axis, of those resamples that have sources in the bin."""
-    used = np.isfinite(shares)
-    number = used.sum(axis=0)
-    mean = np.where(used, shares, 0.0).sum(axis=0) / number
-    square = np.where(used, (shares - mean) ** 2, 0.0).sum(axis=0)
-    return np.where(number > 1, np.sqrt(square / (number - 1)), np.nan)
