@@ -224,7 +224,8 @@ def _magnitude_error(flux: Array, true_flux: Array) -> Array:
     seen, there = flux > 0, true_flux > 0
     ratio = jnp.where(seen, flux, 1.0) / jnp.where(there, true_flux, 1.0)
     unbounded = jnp.where(there, jnp.inf, jnp.where(seen, -jnp.inf, 0.0))
-    return jnp.where(seen & there, -2.5 * jnp.log10(ratio), unbounded)
+    error = jnp.where(seen & there, -2.5 * jnp.log10(ratio), unbounded)
+    return jnp.where(jnp.isnan(flux) | jnp.isnan(true_flux), jnp.nan, error)
 
 
 @jax.jit

@@ -11,6 +11,8 @@ __all__ = ["over_truth"]
 
 @jax.jit
 def over_truth(difference: Float[Array, "..."], truth: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Divide by a true flux or size; over one of 0 or less, 0 stays 0 and the rest is infinite, its sign kept."""
-    unbounded = jnp.where(difference == 0, 0.0, jnp.copysign(jnp.inf, difference))
-    return jnp.where(truth > 0, difference / jnp.where(truth > 0, truth, 1.0), unbounded)
+    """Divide by a true flux or size; over one of 0 or less, 0 stays 0 and the rest is infinite, its sign kept. NaN stays."""
+    unbounded = jnp.where(difference == 0, 0.0, difference * jnp.inf)
+    return jnp.where(
+        truth > 0, difference / jnp.where(truth > 0, truth, 1.0), jnp.where(truth <= 0, unbounded, jnp.nan)
+    )

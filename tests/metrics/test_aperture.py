@@ -125,7 +125,8 @@ def test_absent_sources_and_masked_pixels_change_nothing(weights):
     fluxes = aperture_fluxes(padded(MODELS), padded(TRUE), field=field, weights=padded_weights, where=where)
     expected = aperture_fluxes(MODELS, TRUE, field=FIELD, weights=weights * ~dead)
     np.testing.assert_allclose(np.array(fluxes)[:, where], np.array(expected), rtol=1e-6)
-    assert np.isnan(np.array(fluxes)[:, ~where]).all()
+    errors = (fluxes.honest(), fluxes.honest_of_field(), fluxes.noise_preserving())
+    assert np.isnan(np.array([*fluxes, *errors])[:, ~where]).all()
     assert (padded_weights[~where] == 0).all()
 
 

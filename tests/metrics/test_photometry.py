@@ -128,6 +128,9 @@ def test_jit_and_vmap_give_the_same():
 def test_a_nan_inside_jit_is_no_number_outside():
     summary = jax.jit(lambda r: residual_summary(r, limit=0.5))(np.array([0.1, np.nan, 0.2]))
     assert np.isnan(np.array(summary[2:])).all()
+    for residual in (flux_residual, magnitude_residual, colour_residual, flux_conservation):
+        for flux, true in (([1.0, np.nan], [1.0, 0.0]), ([1.0, -1.0], [np.nan, np.nan])):
+            assert np.isnan(jax.jit(residual)(np.array(flux), np.array(true))).any(), residual.__name__
 
 
 def test_double_precision_is_kept():
