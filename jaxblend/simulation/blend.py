@@ -10,20 +10,19 @@ import jax
 import numpy as np
 
 from jaxblend.forward.observation import Observation
+from jaxblend.simulation import streams
 from jaxblend.simulation.galsim_truth import draw_isolated
 from jaxblend.simulation.options import ObservingOptions, SimulationOptions, keywords_of, parse_options
 from jaxblend.simulation.psf import observation_psf, survey_psfs
 from jaxblend.simulation.sample import checked_key, numpy_generator
 from jaxblend.simulation.scene import Stage
+from jaxblend.simulation.seeds import draw_seeds
 from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey
 from jaxblend.simulation.truth import truth_table
 
 if TYPE_CHECKING:
     import astropy.table
-
-
-NOISE_STREAM = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +43,10 @@ class Blend:
         The light that was drawn, independent of the survey.
     offsets : (n, 2) array
         True places along x and y from the stamp centre, arcsec.
+    seeds : (n, 2) array
+        Pixel x, y for a deblender to start from: the option `decentring`.
+    detected : (n,) array of bool, optional
+        Which of the seeds are detected peaks; None where no peaks were looked for.
     """
 
     observation: Observation
@@ -52,6 +55,8 @@ class Blend:
     positions: np.ndarray
     sources: SkySources
     offsets: np.ndarray
+    seeds: np.ndarray
+    detected: np.ndarray | None = None
 
 
 @keywords_of(SimulationOptions)
@@ -69,8 +74,9 @@ def simulate(survey: Survey, *, key: jax.Array, **options: Any) -> Blend:
     key : typed JAX key
         ``jax.random.key(seed)``.
     **options
-        `n_sources`, `catalog`, `max_sources`, `max_offset`, `selection`, `layout`, `stamp_size`, `psf`, `noise`,
-        `variance`, `gsparams`: see `SimulationOptions`.
+        `n_sources`, `catalog`, `max_sources`, `max_offset`, `selection`, `layout`, `rotate`, `shear`,
+        `shear_positions`, `dither`, `stamp_size`, `psf`, `noise`, `variance`, `gsparams`, `decentring`: see
+        `SimulationOptions`.
 
     Returns
     -------
@@ -140,7 +146,7 @@ def observe(
     key : typed JAX key
         Seeds the noise.
     **options
-        `stamp_size`, `psf`, `noise`, `variance`, `gsparams`: see `ObservingOptions`.
+        `stamp_size`, `psf`, `noise`, `variance`, `gsparams`, `decentring`: see `ObservingOptions`.
 
     Returns
     -------
@@ -154,16 +160,25 @@ def observe(
     """
     chosen = parse_options(ObservingOptions, options)
     places = np.asarray(offsets, float).reshape(len(sources), 2)
-    return _observe(sources, places, _checked_survey(survey), checked_key(key), chosen)
+    return _observe(sources, places, _checked_survey(survey), checked_key(key), chosen, {})
 
 
 def _simulate(stage: Stage, key: jax.Array) -> Blend:
     scene = stage.draw(key)
-    return _observe(scene.sources, scene.offsets, stage.survey, key, stage.options)
+    about = {
+        "layout": repr(stage.options.effective_layout),
+        "shear": {"g1": float(scene.shear[0]), "g2": float(scene.shear[1])},
+    }
+    return _observe(scene.sources, scene.offsets, stage.survey, key, stage.options, about)
 
 
 def _observe(
-    sources: SkySources, offsets: np.ndarray, survey: Survey, key: jax.Array, options: ObservingOptions
+    sources: SkySources,
+    offsets: np.ndarray,
+    survey: Survey,
+    key: jax.Array,
+    options: ObservingOptions,
+    about: dict[str, object],
 ) -> Blend:
     shape = (options.stamp_size, options.stamp_size)
     positions = offsets / survey.pixel_scale + 0.5 * (options.stamp_size - 1)
@@ -174,7 +189,7 @@ def _observe(
     variance = np.broadcast_to(sky, model.shape) if options.variance == "sky" else sky + np.maximum(model, 0.0)
     image = model
     if options.noise:
-        image = _add_noise(numpy_generator(jax.random.fold_in(key, NOISE_STREAM)), model, sky)
+        image = _add_noise(numpy_generator(jax.random.fold_in(key, streams.NOISE)), model, sky)
     observation = Observation(
         image.astype(np.float32),
         (1.0 / variance).astype(np.float32),
@@ -184,8 +199,28 @@ def _observe(
         zero_point=survey.zero_point,
         survey=survey.name,
     )
-    truth = truth_table(sources, positions, isolated, survey, variance=variance, variance_from=options.variance)
-    return Blend(observation, truth, isolated.astype(np.float32), positions, sources, offsets)
+    truth = truth_table(
+        sources, positions, isolated, survey, variance=variance, variance_from=options.variance, about=about
+    )
+    seeds = draw_seeds(
+        options.decentring,
+        positions,
+        image,
+        1.0 / variance,
+        psfs=psfs,
+        survey=survey,
+        rng=numpy_generator(jax.random.fold_in(key, streams.SEEDS)),
+    )
+    return Blend(
+        observation,
+        truth,
+        isolated.astype(np.float32),
+        positions,
+        sources,
+        offsets,
+        seeds=seeds.positions,
+        detected=seeds.detected,
+    )
 
 
 def _checked_survey(survey: Any) -> Survey:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jaxblend.simulation.layouts import AbstractLayout, Uniform
 from jaxblend.simulation.sample import Selection
+from jaxblend.simulation.seeds import DECENTRING
+from jaxblend.simulation.shear import Shear, check_shear
 from jaxblend.simulation.sources import SkySources
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ class ObservingOptions:
         is always Poisson noise of both.
     gsparams : galsim.GSParams, optional
         Accuracy of GalSim's drawing.
+    decentring : {"perfect", "pixel", "peak"}
+        What the seeds of the blend are: the true positions, those moved within a pixel, or the peaks of the image;
+        see `jaxblend.simulation.seeds.draw_seeds`.
     """
 
     stamp_size: int = 64
@@ -43,10 +48,13 @@ class ObservingOptions:
     noise: bool = True
     variance: str = "sky"
     gsparams: galsim.GSParams | None = None
+    decentring: str = "perfect"
 
     def __post_init__(self) -> None:
         if self.variance not in ("sky", "model"):
             raise ValueError(f'Got variance={self.variance!r}, expected "sky" or "model".')
+        if self.decentring not in DECENTRING:
+            raise ValueError(f"Got decentring={self.decentring!r}, expected one of {list(DECENTRING)}.")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,6 +77,17 @@ class SimulationOptions(ObservingOptions):
     layout : AbstractLayout, optional
         Which sources go where, see `jaxblend.simulation.layouts`; by default ``Uniform`` with `n_sources`,
         `max_sources` and `max_offset`, which another layout does not take.
+    rotate : bool
+        Whether to turn each source by a random angle of its own, before the selection.
+    shear : (g1, g2), (m, 2) array or callable, optional
+        Reduced shear of the blend, as by a lens that conserves area: the same for all, a row of a table drawn for
+        each blend, or what a function of a NumPy generator draws. It is applied to the sources that the selection
+        let pass: to their shapes, and to their places about the stamp centre. The truth is what is seen, and its
+        ``meta["shear"]`` has the shear.
+    shear_positions : bool
+        Whether the shear moves the sources, too.
+    dither : bool
+        Whether to move the whole scene by up to half a pixel along x and along y, uniformly, after the shear.
     """
 
     n_sources: int | None = None
@@ -77,9 +96,15 @@ class SimulationOptions(ObservingOptions):
     max_offset: float = 2.4
     selection: Selection | None = None
     layout: AbstractLayout | None = None
+    rotate: bool = False
+    shear: Shear | None = None
+    shear_positions: bool = True
+    dither: bool = False
 
     def __post_init__(self) -> None:
         ObservingOptions.__post_init__(self)
+        if self.shear is not None:
+            check_shear(self.shear)
         if self.layout is None:
             self._uniform()
         elif not isinstance(self.layout, AbstractLayout):

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
+from jaxblend.simulation import streams
 from jaxblend.simulation.candidates import Candidates
 from jaxblend.simulation.catsim import read_catsim
+from jaxblend.simulation.geometry import shear_matrix
 from jaxblend.simulation.layouts import AbstractLayout
 from jaxblend.simulation.population import draw_population
 from jaxblend.simulation.psf import survey_psfs
 from jaxblend.simulation.sample import numpy_generator
+from jaxblend.simulation.shear import draw_shear
 from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey
 
@@ -21,8 +24,6 @@ if TYPE_CHECKING:
     from jaxblend.simulation.options import SimulationOptions
 
 __all__ = ["Scene", "Stage"]
-
-SCENE_STREAM = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +36,13 @@ class Scene:
         The n sources.
     offsets : (n, 2) array
         Places along x and y from the stamp centre, arcsec.
+    shear : (2,) array
+        The reduced shear that both have been given.
     """
 
     sources: SkySources
     offsets: np.ndarray
+    shear: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,15 +84,33 @@ class Stage:
 
     def draw(self, key: jax.Array) -> Scene:
         """Draw the scene of the blend that has this key."""
-        rng = numpy_generator(jax.random.fold_in(key, SCENE_STREAM))
-        candidates = self.catalog
-        if candidates is None:
-            n = self.layout.pool_size(self.options.stamp_size * self.survey.pixel_scale)
-            # The cut may be in another band than i, or in another survey's i.
-            faintest = self.options.effective_selection.max_magnitude + 0.5
-            sources = draw_population(rng, n, self.survey, max_magnitude=faintest)
-            candidates = _candidates(sources, self.survey, self.options)
-        return Scene(*self.layout.place(candidates, rng))
+        rng = _generator(key, streams.SCENE)
+        candidates = self.catalog if self.catalog is not None else self._draw_candidates(rng)
+        if self.options.rotate:
+            angle = _generator(key, streams.ROTATION).uniform(0.0, 2.0 * np.pi, len(candidates.sources))
+            candidates = candidates.with_sources(candidates.sources.rotated(angle))
+        return self._move(Scene(*self.layout.place(candidates, rng), shear=np.zeros(2)), key)
+
+    def _draw_candidates(self, rng: np.random.Generator) -> Candidates:
+        n = self.layout.pool_size(self.options.stamp_size * self.survey.pixel_scale)
+        # The cut may be in another band than i, or in another survey's i.
+        faintest = self.options.effective_selection.max_magnitude + 0.5
+        return _candidates(draw_population(rng, n, self.survey, max_magnitude=faintest), self.survey, self.options)
+
+    def _move(self, scene: Scene, key: jax.Array) -> Scene:
+        """Shear a scene, and then shift it."""
+        options, sources, offsets, shear = self.options, scene.sources, scene.offsets, scene.shear
+        if options.shear is not None:
+            shear = draw_shear(options.shear, _generator(key, streams.SHEAR))
+            sources = sources.sheared(shear)
+            offsets = offsets @ shear_matrix(shear).T if options.shear_positions else offsets
+        if options.dither:
+            offsets = offsets + self.survey.pixel_scale * _generator(key, streams.DITHER).uniform(-0.5, 0.5, 2)
+        return Scene(sources, offsets, shear)
+
+
+def _generator(key: jax.Array, stream: int) -> np.random.Generator:
+    return numpy_generator(jax.random.fold_in(key, stream))
 
 
 def _candidates(sources: SkySources, survey: Survey, options: SimulationOptions) -> Candidates:

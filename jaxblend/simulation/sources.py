@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammainc, gammaincinv
 
+from jaxblend.simulation.geometry import rotate_shapes, shear_shapes
+
 if TYPE_CHECKING:
     from jaxblend.simulation.survey import Survey
 
@@ -78,6 +80,16 @@ class SkySources:
         columns = {name: [getattr(part, name) for part in parts] for name in vars(parts[0]) if name != "bands"}
         whole = {name: None if any(c is None for c in each) else np.concatenate(each) for name, each in columns.items()}
         return replace(parts[0], **whole)
+
+    def rotated(self, angle: np.ndarray) -> SkySources:
+        """Turn each source about its centre, by angles (n,) in radians from x towards y."""
+        bulge_g, disk_g = (rotate_shapes(g, angle) for g in (self.bulge_g, self.disk_g))
+        return replace(self, bulge_g=bulge_g, disk_g=disk_g)
+
+    def sheared(self, shear: np.ndarray) -> SkySources:
+        """Shear each source about its centre, by a reduced shear (2,) that conserves area."""
+        bulge_g, disk_g = (shear_shapes(g, shear) for g in (self.bulge_g, self.disk_g))
+        return replace(self, bulge_g=bulge_g, disk_g=disk_g)
 
     def in_bands(self, bands: tuple[str, ...]) -> SkySources:
         """Keep only these bands, in this order.

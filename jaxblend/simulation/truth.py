@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ def truth_table(
     *,
     variance: np.ndarray,
     variance_from: str,
+    about: Mapping[str, object],
 ) -> astropy.table.QTable:
     """Tabulate one row per source, in the columns of a fitted catalogue.
 
@@ -39,6 +41,8 @@ def truth_table(
         Variance of the noise, electrons squared.
     variance_from : str
         What the variance is made of, for the record.
+    about : mapping
+        What else the table's ``meta`` holds.
 
     Returns
     -------
@@ -57,7 +61,7 @@ def truth_table(
     chosen = sources.in_bands(survey.bands)
     flux = chosen.flux(survey)
     g = chosen.shape(band)
-    table = QTable(meta=_provenance(survey, variance_from))
+    table = QTable(meta=_provenance(survey, variance_from) | dict(about))
     table["id"] = np.arange(len(chosen))
     table["x"], table["y"] = positions[:, 0] * u.pix, positions[:, 1] * u.pix
     for column, name in enumerate(survey.bands):
