@@ -5,6 +5,9 @@
 >>> result.images, result.catalog  # doctest: +SKIP
 """
 
+from jaxblend.compare.btk import BTKDeblender
+from jaxblend.compare.btk_read import BTKBlend, blends_from_btk
+from jaxblend.compare.btk_write import blends_to_btk
 from jaxblend.compare.deblender import Deblended, Deblender
 from jaxblend.compare.own import Jaxblend
 from jaxblend.compare.peaks import Peaks
@@ -16,6 +19,8 @@ from jaxblend.compare.sextractor import SExtractor
 
 __all__ = [
     "SEP",
+    "BTKBlend",
+    "BTKDeblender",
     "Deblended",
     "Deblender",
     "Jaxblend",
@@ -24,6 +29,8 @@ __all__ = [
     "SExtractor",
     "Scarlet",
     "Scarlet2",
+    "blends_from_btk",
+    "blends_to_btk",
     "deblenders",
 ]
 
