@@ -16,7 +16,7 @@ from jaxblend.cli.truth import summarise
 if TYPE_CHECKING:
     import numpy as np
 
-    from jaxblend.io.npz import StoredBlend
+    from jaxblend.io.stored import StoredBlend
 
 
 @dataclass(frozen=True)

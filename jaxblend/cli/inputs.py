@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from jaxblend.forward.observation import Observation
     from jaxblend.forward.psf import AbstractPSF
-    from jaxblend.io.npz import StoredBlend
+    from jaxblend.io.stored import StoredBlend
 
 Files = Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE [FILE ...]", help_behavior_hint="")]
 Numbers = Annotated[tuple[float, ...], tyro.conf.arg(metavar="NUMBER [NUMBER ...]", help_behavior_hint="")]
@@ -130,7 +130,7 @@ def naming(path: str | Path) -> Iterator[None]:
 
 def _read_fits(paths: tuple[str, ...], options: ImageOptions) -> StoredBlend:
     from jaxblend.io.fits import read_fits
-    from jaxblend.io.npz import StoredBlend
+    from jaxblend.io.stored import StoredBlend
 
     observation = read_fits(
         paths,

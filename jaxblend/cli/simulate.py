@@ -14,8 +14,6 @@ from jaxblend.cli.console import described, progress_bar, say_files
 if TYPE_CHECKING:
     from astropy.table import QTable
 
-    from jaxblend.simulation.blend import Blend
-
 
 @dataclass(frozen=True)
 class Simulate:
@@ -69,6 +67,7 @@ class Simulate:
         """Draw and write, one blend after the other."""
         import jax
 
+        from jaxblend.io.hdf5 import numbered
         from jaxblend.io.npz import write_npz
         from jaxblend.io.surveys import get_survey
         from jaxblend.simulation import Selection, simulate_blends
@@ -98,7 +97,7 @@ class Simulate:
                 files[name] = write_npz(
                     blend.observation, self.out / f"{name}.npz", positions=blend.positions, isolated=isolated
                 )
-                truths.append(_numbered(blend, number))
+                truths.append(numbered(blend.truth, number))
         files |= self._write_truth(truths)
         say_files(console, self.out, _first_and_last(files))
         console.print(f"Next: jaxblend fit {files['blend_0000']} --out fitted", soft_wrap=True, highlight=False)
@@ -115,12 +114,6 @@ class Simulate:
             "truth.ecsv": write_table(truth, self.out / "truth.ecsv"),
             "options": write_json(described("simulate", self), self.out / "options.json"),
         }
-
-
-def _numbered(blend: Blend, number: int) -> QTable:
-    truth = blend.truth.copy()
-    truth.add_column([number] * len(truth), name="blend", index=0)
-    return truth
 
 
 def _first_and_last(files: dict[str, Path], most: int = 8) -> dict[str, Path]:
