@@ -24,8 +24,8 @@ class BTKDeblender:
     It has the methods of ``btk.deblend.Deblender`` and, where BTK is installed, counts as one. BTK's numbers for the
     PSF are not used: see `jaxblend.compare.blends_from_btk`.
 
-    BTK 1.0.9 asks for astropy < 7, with which jaxblend does not install. After ``pip install --no-deps blending-toolkit``
-    and ``pip install fast3tree h5py scikit-image tqdm 'numpy<2.4'`` both run side by side.
+    BTK 1.0.9 asks for astropy < 7, with which jaxblend does not install. Both run side by side after
+    ``pip install --no-deps blending-toolkit`` and ``pip install fast3tree h5py scikit-image tqdm 'numpy<2.4'``.
 
     Attributes
     ----------
