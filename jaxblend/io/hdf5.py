@@ -103,7 +103,7 @@ class BlendFile:
             self.close()
             raise ValueError(f"{path} is an HDF5 file, but none of blends: expected one that write_blends wrote.")
         self.truth = QTable.read(self._file, path="truth")
-        self._length = sum(name.startswith("blend_") for name in self._file)
+        self._length = sum(str(name).startswith("blend_") for name in self._file)
 
     def __len__(self) -> int:
         return self._length
