@@ -78,12 +78,12 @@ def _extract(combined, threshold, min_area, contrast, kernel) -> np.ndarray:
 
     sep.set_extract_pixstack(max(sep.get_extract_pixstack(), combined.image.size))
     sep.set_sub_object_limit(max(sep.get_sub_object_limit(), 8192))
-    # SEP wants native, contiguous arrays.
+    # SEP wants native, contiguous arrays. Masked pixels have no light and the usual noise; were they given as its mask,
+    # it would take the threshold of what touches one from an infinite noise, and not deblend it.
     return sep.extract(
         np.ascontiguousarray(combined.image, np.float32),
         threshold,
         err=np.ascontiguousarray(combined.noise * filtered_noise(kernel, combined.correlation), np.float32),
-        mask=np.ascontiguousarray(combined.masked),
         minarea=int(min_area),
         filter_kernel=kernel,
         filter_type="matched",

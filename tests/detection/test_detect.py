@@ -42,6 +42,15 @@ def test_finds_nothing_in_noise_or_behind_a_mask():
     assert len(detect(observation.replace(weight=weight))) == 2
 
 
+def test_a_masked_pixel_beside_a_blend_does_not_merge_it():
+    close = np.array([[40.0, 40.0], [49.0, 42.0], [44.0, 50.0]])
+    observation = observed(stars(close, [2000.0, 1500.0, 1200.0]))
+    assert len(detect(observation)) == 3
+    weight = observation.weight.copy()
+    weight[:, 45, 37] = 0
+    assert len(detect(observation.replace(weight=weight))) == 3
+
+
 def test_units_of_a_band_do_not_matter():
     observation = observed(stars(TRUTH, [300.0, 200.0, 250.0]))
     factor = np.array([1e3, 1e-3], np.float32)[:, None, None]
