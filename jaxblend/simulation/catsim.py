@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxblend.simulation.columns import load_table, read_column
 from jaxblend.simulation.sky import fits_a_plane, tangent_plane
 from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey, lsst_wavelengths
@@ -59,7 +60,7 @@ def read_catsim(
     doi:10.33232/001c.129699 (BTK).
     """
     surveys = (surveys,) if isinstance(surveys, Survey) else tuple(surveys)
-    data = _load(table)
+    data = load_table(table)
     fraction = _flux_fractions(data)
     magnitude = {
         band: _magnitude(data, survey, band, columns or {}, interpolate)
@@ -80,7 +81,7 @@ def read_catsim(
         disk_radius=disk_radius,
         bulge_g=bulge_g,
         disk_g=disk_g,
-        redshift=_column(data, "redshift") if has_redshift else np.full(len(data), np.nan),
+        redshift=read_column(data, "redshift") if has_redshift else np.full(len(data), np.nan),
         row=np.arange(len(data)),
         place=_places(data),
     )
@@ -106,30 +107,15 @@ def shear_from_axes(a: np.ndarray, b: np.ndarray, position_angle: np.ndarray) ->
     return np.stack([modulus * np.cos(phase), modulus * np.sin(phase)], axis=1)
 
 
-def _load(table: str | PathLike | astropy.table.Table) -> astropy.table.Table:
-    from astropy.table import Table
-
-    return table if isinstance(table, Table) else Table.read(table)
-
-
 def _places(data: astropy.table.Table) -> np.ndarray | None:
     if not {"ra", "dec"} <= set(data.colnames):
         return None
-    ra, dec = _column(data, "ra"), _column(data, "dec")
+    ra, dec = read_column(data, "ra"), read_column(data, "dec")
     return tangent_plane(ra, dec) if fits_a_plane(ra, dec) else None
 
 
-def _column(data: astropy.table.Table, name: str) -> np.ndarray:
-    if name not in data.colnames:
-        raise ValueError(
-            f"The catalogue has columns {data.colnames} but no {name!r}: "
-            "add it, or name the magnitude of a band in `columns`."
-        )
-    return np.asarray(data[name], float)
-
-
 def _flux_fractions(data: astropy.table.Table) -> dict[str, np.ndarray]:
-    norms = {part: _column(data, f"fluxnorm_{part}") for part in ("bulge", "disk", "agn")}
+    norms = {part: read_column(data, f"fluxnorm_{part}") for part in ("bulge", "disk", "agn")}
     total = norms["bulge"] + norms["disk"] + norms["agn"]
     dark = ~(total > 0)
     if np.any(dark):
@@ -145,7 +131,7 @@ def _magnitude(
 ) -> np.ndarray:
     name = columns.get(band, f"{band}_ab")
     if name in data.colnames or not interpolate:
-        return _column(data, name)
+        return read_column(data, name)
     return _interpolate(data, name, survey.effective_wavelength[survey.band_index(band)])
 
 
@@ -160,12 +146,12 @@ def _interpolate(data: astropy.table.Table, name: str, wavelength: float) -> np.
         )
     upper = int(np.clip(np.searchsorted(log_native, log_wavelength), 1, len(bands) - 1))
     weight = (log_wavelength - log_native[upper - 1]) / (log_native[upper] - log_native[upper - 1])
-    left, right = (_column(data, f"{band}_ab") for band in bands[upper - 1 : upper + 1])
+    left, right = (read_column(data, f"{band}_ab") for band in bands[upper - 1 : upper + 1])
     return (1.0 - weight) * left + weight * right
 
 
 def _ellipse(data: astropy.table.Table, axis: str, part: str, fraction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    a, b = _column(data, f"a_{axis}"), _column(data, f"b_{axis}")
+    a, b = read_column(data, f"a_{axis}"), read_column(data, f"b_{axis}")
     lit = fraction > 0
     bad = lit & ~((a > 0) & (b > 0))
     if np.any(bad):
@@ -174,5 +160,5 @@ def _ellipse(data: astropy.table.Table, axis: str, part: str, fraction: np.ndarr
             f"the first at row {int(np.argmax(bad))}: drop them from the catalogue."
         )
     radius = np.where(lit, np.sqrt(a * b), 0.0)
-    g = shear_from_axes(np.where(lit, a, 1.0), np.where(lit, b, 1.0), _column(data, f"pa_{part}"))
+    g = shear_from_axes(np.where(lit, a, 1.0), np.where(lit, b, 1.0), read_column(data, f"pa_{part}"))
     return radius, g

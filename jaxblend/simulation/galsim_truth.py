@@ -51,17 +51,25 @@ def draw_isolated(
     flux = chosen.flux(survey)
     images = np.zeros((len(chosen), len(survey.bands), *shape))
     for source in range(len(chosen)):
-        bulge, disk = unit_profiles(chosen, source)
+        own, (bulge, disk) = own_profile(chosen, source), unit_profiles(chosen, source)
         for band, psf in enumerate(psfs):
-            total = flux[source, band]
-            profile = _compose(
+            total, point = flux[source, band], chosen.point_fraction[source, band]
+            bulge_and_disk = [
                 (bulge, total * chosen.bulge_fraction[source, band]),
                 (disk, total * chosen.disk_fraction[source, band]),
-                (psf, total * chosen.point_fraction[source, band]),
-                psf=psf,
-            )
+            ]
+            extended = bulge_and_disk if own is None else [(own, total * (1.0 - point))]
+            profile = _compose(extended, (psf, total * point), psf=psf)
             images[source, band] = _draw(profile, positions[source], survey.pixel_scale, shape, gsparams)
     return images
+
+
+def own_profile(sources: SkySources, index: int) -> galsim.GSObject | None:
+    """Make the GalSim profile of one source, turned and sheared, before the PSF; None where it has none."""
+    if sources.profile is None or sources.jacobian is None or sources.profile[index] is None:
+        return None
+    (dudx, dudy), (dvdx, dvdy) = sources.jacobian[index].tolist()
+    return cast("galsim.GSObject", sources.profile[index]().transform(dudx, dudy, dvdx, dvdy))
 
 
 def unit_profiles(sources: SkySources, index: int) -> tuple[galsim.GSObject | None, galsim.GSObject | None]:
@@ -96,16 +104,15 @@ def _sheared(profile: galsim.GSObject, g: np.ndarray) -> galsim.GSObject:
 
 
 def _compose(
-    bulge: tuple[galsim.GSObject | None, float],
-    disk: tuple[galsim.GSObject | None, float],
+    extended: Sequence[tuple[galsim.GSObject | None, float]],
     point: tuple[galsim.GSObject, float],
     *,
     psf: galsim.GSObject,
 ) -> galsim.GSObject:
     import galsim
 
-    extended = [profile.withFlux(flux) for profile, flux in (bulge, disk) if profile is not None and flux > 0]
-    parts: list[galsim.GSObject] = [galsim.Convolution(galsim.Sum(extended), psf)] if extended else []
+    lit = [profile.withFlux(flux) for profile, flux in extended if profile is not None and flux > 0]
+    parts: list[galsim.GSObject] = [galsim.Convolution(galsim.Sum(lit), psf)] if lit else []
     if point[1] > 0:
         parts.append(cast("galsim.GSObject", point[0].withFlux(point[1])))
     return galsim.Sum(parts)

@@ -18,7 +18,8 @@ def shear_shapes(g: np.ndarray, shear: np.ndarray) -> np.ndarray:
     ``(e + g) / (1 + conj(g) e)`` for shapes e and a shear g: Seitz & Schneider 1997, A&A 318, 687.
     """
     e, gamma = _complex(g), complex(*shear)
-    return _pairs((e + gamma) / (1.0 + np.conj(gamma) * e))
+    with np.errstate(invalid="ignore"):  # NaN, the shape of what has none, stays NaN
+        return _pairs((e + gamma) / (1.0 + np.conj(gamma) * e))
 
 
 def rotation_matrix(angle: np.ndarray) -> np.ndarray:

@@ -66,8 +66,9 @@ class SimulationOptions(ObservingOptions):
     n_sources : int, optional
         Number of sources; by default uniform between 1 and `max_sources`.
     catalog : path, table or SkySources, optional
-        A CATSIM table (see `jaxblend.simulation.catsim.read_catsim`), or sources made beforehand. By default a
-        built-in population.
+        A CATSIM table (see `jaxblend.simulation.catsim.read_catsim`), or sources made beforehand, by `read_catsim`,
+        `read_sources` (any table), `read_cosmos` or `galsim_sources` (any GalSim object). By default a built-in
+        population.
     max_sources : int
         Largest number of sources where `n_sources` is not given.
     max_offset : float

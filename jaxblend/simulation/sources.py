@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import gammainc, gammaincinv
 
-from jaxblend.simulation.geometry import rotate_shapes, shear_shapes
+from jaxblend.simulation.geometry import rotate_shapes, rotation_matrix, shear_matrix, shear_shapes
 
 if TYPE_CHECKING:
     from jaxblend.simulation.survey import Survey
 
 EXPONENTIAL_INDEX = 1.0
 DE_VAUCOULEURS_INDEX = 4.0
+EARLY_TYPE_INDEX = 2.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,9 @@ class SkySources:
 
     A star is a source that is all point; an active nucleus is the point of a galaxy. Sizes are
     half-light radii under area-preserving shear, shapes reduced shears in GalSim's sign.
+
+    A source may instead have a GalSim profile, of any kind, which GalSim draws in the place of bulge and disk; what is
+    said about these is then the nearest that there is, or NaN, and serves the tables of truth alone.
 
     Attributes
     ----------
@@ -43,6 +47,11 @@ class SkySources:
         Row in the catalogue that the source was drawn from.
     place : (n, 2) array, optional
         Where the catalogue has each source: along x and y, arcsec. None where it does not say.
+    profile : (n,) array of objects, optional
+        For each source None, or a function without arguments that makes its GalSim profile, of any flux above 0,
+        before the PSF. None where no source has one.
+    jacobian : (n, 2, 2) array, optional
+        How the profiles are turned and sheared; None where there are none.
     """
 
     bands: tuple[str, ...]
@@ -56,14 +65,15 @@ class SkySources:
     redshift: np.ndarray
     row: np.ndarray
     place: np.ndarray | None = None
+    profile: np.ndarray | None = None
+    jacobian: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.row)
 
     def take(self, index: np.ndarray | Sequence[int] | slice) -> SkySources:
         """Take the sources at these positions (integers, a slice or a boolean mask), in this order."""
-        arrays = {name: value for name, value in vars(self).items() if name != "bands" and value is not None}
-        return replace(self, **{name: value[index] for name, value in arrays.items()})
+        return replace(self, **{name: value[index] for name, value in _columns(self).items()})
 
     @staticmethod
     def concatenate(*parts: SkySources) -> SkySources:
@@ -77,19 +87,23 @@ class SkySources:
         bands = [part.bands for part in parts]
         if len(set(bands)) != 1:
             raise ValueError(f"Got sources in the bands {bands}, expected the same in all: use `in_bands` first.")
-        columns = {name: [getattr(part, name) for part in parts] for name in vars(parts[0]) if name != "bands"}
-        whole = {name: None if any(c is None for c in each) else np.concatenate(each) for name, each in columns.items()}
-        return replace(parts[0], **whole)
+        with_profiles = any(part.profile is not None for part in parts)
+        columns = [_columns(part, with_profiles) for part in parts]
+        common = [name for name in columns[0] if all(name in each for each in columns)]
+        lost = {name: None for each in columns for name in each if name not in common}
+        return replace(parts[0], **lost, **{name: np.concatenate([each[name] for each in columns]) for name in common})
 
     def rotated(self, angle: np.ndarray) -> SkySources:
         """Turn each source about its centre, by angles (n,) in radians from x towards y."""
         bulge_g, disk_g = (rotate_shapes(g, angle) for g in (self.bulge_g, self.disk_g))
-        return replace(self, bulge_g=bulge_g, disk_g=disk_g)
+        jacobian = None if self.jacobian is None else rotation_matrix(angle) @ self.jacobian
+        return replace(self, bulge_g=bulge_g, disk_g=disk_g, jacobian=jacobian)
 
     def sheared(self, shear: np.ndarray) -> SkySources:
         """Shear each source about its centre, by a reduced shear (2,) that conserves area."""
         bulge_g, disk_g = (shear_shapes(g, shear) for g in (self.bulge_g, self.disk_g))
-        return replace(self, bulge_g=bulge_g, disk_g=disk_g)
+        jacobian = None if self.jacobian is None else shear_matrix(shear) @ self.jacobian
+        return replace(self, bulge_g=bulge_g, disk_g=disk_g, jacobian=jacobian)
 
     def in_bands(self, bands: tuple[str, ...]) -> SkySources:
         """Keep only these bands, in this order.
@@ -134,7 +148,7 @@ class SkySources:
         bulge, disk = one.bulge_fraction, one.disk_fraction
         total = bulge + disk
         mean = bulge * self.bulge_g + disk * self.disk_g
-        return np.divide(mean, total, out=np.zeros_like(mean), where=total > 0)
+        return np.divide(mean, total, out=np.where(np.isnan(mean), np.nan, 0.0), where=total > 0)
 
     def half_light_radius(self, band: str) -> np.ndarray:
         """Find the half-light radius of all the light of each source in a band, (n,) arcsec.
@@ -157,6 +171,23 @@ class SkySources:
             below = enclosed(middle) < 0.5
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         return np.where(point >= 0.5, 0.0, 0.5 * (low + high))
+
+
+def is_concentrated(index: np.ndarray) -> np.ndarray:
+    """Say of Sersic profiles of these indices (n,) whether a bulge is nearer to them than a disk: 2.5 and above.
+
+    It divides early from late types in Shen et al. 2003, MNRAS 343, 978.
+    """
+    return np.asarray(index) >= EARLY_TYPE_INDEX
+
+
+def _columns(sources: SkySources, with_profiles: bool = False) -> dict[str, np.ndarray]:
+    """Collect the arrays that sources have; on demand those of GalSim profiles, where no source has one."""
+    columns = {name: value for name, value in vars(sources).items() if name != "bands" and value is not None}
+    if with_profiles and sources.profile is None:
+        columns["profile"] = np.full(len(sources), None)
+        columns["jacobian"] = np.tile(np.eye(2), (len(sources), 1, 1))
+    return columns
 
 
 def _enclosed_light(radius: np.ndarray, half_light_radius: np.ndarray, index: float) -> np.ndarray:

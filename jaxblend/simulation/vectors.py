@@ -49,8 +49,13 @@ def bulge_disk_vectors(sources: SkySources, survey: Survey) -> Float[np.ndarray,
     Raises
     ------
     ValueError
-        If the sources lack a band of the survey.
+        If the sources lack a band of the survey, or have GalSim profiles of their own.
     """
+    if sources.profile is not None and any(profile is not None for profile in sources.profile):
+        raise ValueError(
+            "Got sources with GalSim profiles, expected bulges, disks and points: jaxblend.simulate draws them, and "
+            'read_cosmos and read_sources make none with sersic="round".'
+        )
     chosen = sources.in_bands(survey.bands)
     log_flux = np.log(chosen.flux(survey))
     in_bulge = np.clip(chosen.bulge_fraction + chosen.point_fraction, FRACTION_FLOOR, 1 - FRACTION_FLOOR)
