@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxblend.compare.catalog import make_catalog
 from jaxblend.compare.deblender import Deblended, Deblender
-from jaxblend.compare.psf_images import effective_psf
+from jaxblend.forward.psf_images import effective_psf
 from jaxblend.detection import detect
 
 __all__ = ["Scarlet"]

@@ -96,7 +96,8 @@ def read_fits(
     chosen = _select_bands(planes["image"], bands)
     names = _band_names(chosen, bands)
     image = _stack(chosen)
-    matched = {role: _match(found, chosen, planes["image"]) for role, found in planes.items() if role != "image"}
+    beside = {role: found for role, found in planes.items() if role not in ("image", "isolated")}
+    matched = {role: _match(found, chosen, planes["image"]) for role, found in beside.items()}
     masks, psfs, correlations = matched["mask"], matched["psf"], matched["noise_correlation"]
     if psfs:
         psf = _image_psf(psfs, psf_oversampling, psf_includes_pixel)

@@ -23,6 +23,7 @@ ROLES = {
     "psf": ("psf",),
     "noise_correlation": ("noise_correlation", "correlation"),
     "image": ("image", "sci", "science", "data", "cube"),
+    "isolated": ("isolated",),  # truth beside a simulated image, not data
 }
 BAND_KEYWORDS = ("BAND", "FILTER", "FILTNAM", "FILTER1")
 
@@ -34,7 +35,7 @@ class Plane:
     Attributes
     ----------
     role : str
-        "image", "weight", "variance", "sigma", "mask", "psf" or "noise_correlation".
+        "image", "weight", "variance", "sigma", "mask", "psf", "noise_correlation" or "isolated".
     band : str or None
         As the header says.
     data : (H, W) array

@@ -11,7 +11,7 @@ import pytest
 import jaxblend as jb
 from jaxblend.compare import SEP, BTKDeblender, Jaxblend, Peaks, blends_from_btk, blends_to_btk
 from jaxblend.compare.btk_plain import make_wcs, stamp_size
-from jaxblend.compare.psf_images import effective_psf
+from jaxblend.forward.psf_images import effective_psf
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import jaxblend as jb
-from jaxblend.compare.psf_images import effective_psf
+from jaxblend.forward.psf_images import effective_psf
 from jaxblend.simulation.psf import effective_psf_images, survey_psfs
 
 
