@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         estimate_noise_correlation,
     )
     from jaxblend.errors import JaxblendWarning
+    from jaxblend.evaluation import Evaluation, evaluate
     from jaxblend.fitting import Fit, fit, fit_batch
     from jaxblend.forward.frame import Frame
     from jaxblend.forward.galaxies import BulgeDisk, DeVaucouleurs, Exponential, Sersic, Star
@@ -48,6 +49,7 @@ _HOMES = {
         "estimate_noise_correlation",
     ),
     "jaxblend.errors": ("JaxblendWarning",),
+    "jaxblend.evaluation": ("Evaluation", "evaluate"),
     "jaxblend.fitting": ("Fit", "fit", "fit_batch"),
     "jaxblend.forward.frame": ("Frame",),
     "jaxblend.forward.galaxies": ("BulgeDisk", "DeVaucouleurs", "Exponential", "Sersic", "Star"),
@@ -83,6 +85,7 @@ __all__ = [  # noqa: RUF022 (names are resolved below; in the order of a user's 
     "sample", "sample_batch", "Posterior",
     "compare_models", "Hypothesis", "one_or_two", "Comparison",
     "detect", "deblend", "simulate", "simulate_blends", "BlendSampler", "draw_blends",
+    "evaluate", "Evaluation",
     "plot", "JaxblendWarning",
 ]  # fmt: skip
 
