@@ -67,7 +67,6 @@ class Simulate:
         """Draw and write, one blend after the other."""
         import jax
 
-        from jaxblend.io.hdf5 import numbered
         from jaxblend.io.npz import write_npz
         from jaxblend.io.surveys import get_survey
         from jaxblend.simulation import Selection, simulate_blends
@@ -97,18 +96,17 @@ class Simulate:
                 files[name] = write_npz(
                     blend.observation, self.out / f"{name}.npz", positions=blend.positions, isolated=isolated
                 )
-                truths.append(numbered(blend.truth, number))
+                truths.append(blend.truth)
         files |= self._write_truth(truths)
         say_files(console, self.out, _first_and_last(files))
         console.print(f"Next: jaxblend fit {files['blend_0000']} --out fitted", soft_wrap=True, highlight=False)
 
     def _write_truth(self, truths: list[QTable]) -> dict[str, Path]:
-        from astropy.table import vstack
-
         from jaxblend.io.atomic import write_json
         from jaxblend.io.tables import write_table
+        from jaxblend.simulation.truth import stack_truths
 
-        truth = vstack(truths, metadata_conflicts="silent")
+        truth = stack_truths(truths)
         return {
             "truth.parquet": write_table(truth, self.out / "truth.parquet"),
             "truth.ecsv": write_table(truth, self.out / "truth.ecsv"),

@@ -13,13 +13,12 @@ import numpy as np
 
 from jaxblend.io.atomic import atomic_path
 from jaxblend.io.stored import StoredBlend, blend_from_arrays, blend_to_arrays
+from jaxblend.simulation.truth import stack_truths
 
 if TYPE_CHECKING:
-    import astropy.table
-
     from jaxblend.simulation.blend import Blend
 
-__all__ = ["BlendFile", "numbered", "write_blends"]
+__all__ = ["BlendFile", "write_blends"]
 
 FORMAT = "jaxblend blends 1"
 _COMPRESSED = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
@@ -58,10 +57,10 @@ def write_blends(blends: Iterable[Blend], path: str | os.PathLike) -> Path:
                 arrays = blend_to_arrays(blend.observation, positions=blend.positions, isolated=blend.isolated)
                 for name, array in arrays.items():
                     _write(group, name, array)
-                truths.append(numbered(blend.truth, number))
+                truths.append(blend.truth)
         if not truths:
             raise ValueError(f"Got no blends to write to {path}, expected at least one.")
-        _stacked(truths).write(temporary, path="truth", format="hdf5", append=True, serialize_meta=True)
+        stack_truths(truths).write(temporary, path="truth", format="hdf5", append=True, serialize_meta=True)
     return path
 
 
@@ -140,19 +139,6 @@ class BlendFile:
         if not self._file:
             raise ValueError(f"{self.path} was closed: open it again with BlendFile({str(self.path)!r})")
         return self._file[_name(number)]
-
-
-def numbered(truth: astropy.table.QTable, number: int) -> astropy.table.QTable:
-    """Say of each row which blend it belongs to, in a first column ``blend``."""
-    found = truth.copy()
-    found.add_column(np.full(len(found), number), name="blend", index=0)
-    return found
-
-
-def _stacked(truths: list[astropy.table.QTable]) -> astropy.table.QTable:
-    from astropy.table import vstack
-
-    return vstack(truths, metadata_conflicts="silent")
 
 
 def _name(number: int) -> str:

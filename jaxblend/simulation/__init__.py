@@ -1,5 +1,6 @@
 """Simulated blends with their truth."""
 
+from jaxblend.simulation.artefacts import Artefacts as Artefacts
 from jaxblend.simulation.blend import Blend as Blend
 from jaxblend.simulation.blend import observe as observe
 from jaxblend.simulation.blend import simulate as simulate
@@ -8,6 +9,7 @@ from jaxblend.simulation.catsim import read_catsim as read_catsim
 from jaxblend.simulation.cosmos import read_cosmos as read_cosmos
 from jaxblend.simulation.device import draw_blend as draw_blend
 from jaxblend.simulation.device import draw_blends as draw_blends
+from jaxblend.simulation.device import stream_blends as stream_blends
 from jaxblend.simulation.drawn import DrawnBlends as DrawnBlends
 from jaxblend.simulation.layouts import Cluster as Cluster
 from jaxblend.simulation.layouts import Density as Density
@@ -24,3 +26,5 @@ from jaxblend.simulation.sampler import BlendSampler as BlendSampler
 from jaxblend.simulation.sources import SkySources as SkySources
 from jaxblend.simulation.survey import Survey as Survey
 from jaxblend.simulation.tables import read_sources as read_sources
+from jaxblend.simulation.together import simulate_surveys as simulate_surveys
+from jaxblend.simulation.varying_psf import VaryingPSF as VaryingPSF

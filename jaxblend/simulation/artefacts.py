@@ -68,8 +68,9 @@ class Artefacts:
     def _band(self, rng, image, sky):
         charge, known = self._with_cosmic_rays(rng, image + sky)
         if self.saturation is not None:
-            charge = bled(charge, float(self.saturation))
-            known |= charge >= self.saturation
+            spread = bled(charge, float(self.saturation))
+            known |= (spread >= self.saturation) | (spread != charge)
+            charge = spread
         dead = rng.random(image.shape) < self.dead_pixels
         dead[:, rng.integers(image.shape[1], size=rng.poisson(self.bad_columns))] = True
         return np.where(dead, 0.0, charge) - sky, known | dead

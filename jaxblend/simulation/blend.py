@@ -12,6 +12,7 @@ import numpy as np
 from jaxblend.forward.observation import Observation
 from jaxblend.simulation import streams
 from jaxblend.simulation.galsim_truth import draw_isolated
+from jaxblend.simulation.noise import noisy
 from jaxblend.simulation.options import ObservingOptions, SimulationOptions, keywords_of, parse_options
 from jaxblend.simulation.psf import observation_psf, survey_psfs
 from jaxblend.simulation.sample import checked_key, numpy_generator
@@ -20,6 +21,7 @@ from jaxblend.simulation.seeds import draw_seeds
 from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey
 from jaxblend.simulation.truth import truth_table
+from jaxblend.simulation.varying_psf import VaryingPSF
 
 if TYPE_CHECKING:
     import astropy.table
@@ -75,8 +77,8 @@ def simulate(survey: Survey, *, key: jax.Array, **options: Any) -> Blend:
         ``jax.random.key(seed)``.
     **options
         `n_sources`, `catalog`, `max_sources`, `max_offset`, `selection`, `layout`, `rotate`, `shear`,
-        `shear_positions`, `dither`, `stamp_size`, `psf`, `noise`, `variance`, `gsparams`, `decentring`: see
-        `SimulationOptions`.
+        `shear_positions`, `dither`, `stamp_size`, `psf`, `noise`, `noise_correlation`, `variance`, `artefacts`,
+        `gsparams`, `decentring`: see `SimulationOptions`.
 
     Returns
     -------
@@ -146,7 +148,8 @@ def observe(
     key : typed JAX key
         Seeds the noise.
     **options
-        `stamp_size`, `psf`, `noise`, `variance`, `gsparams`, `decentring`: see `ObservingOptions`.
+        `stamp_size`, `psf`, `noise`, `noise_correlation`, `variance`, `artefacts`, `gsparams`, `decentring`: see
+        `ObservingOptions`.
 
     Returns
     -------
@@ -182,35 +185,30 @@ def _observe(
 ) -> Blend:
     shape = (options.stamp_size, options.stamp_size)
     positions = offsets / survey.pixel_scale + 0.5 * (options.stamp_size - 1)
-    psfs = survey_psfs(survey, options.psf)
+    kind = (
+        options.psf.draw(_generator(key, streams.PSF), survey) if isinstance(options.psf, VaryingPSF) else options.psf
+    )
+    psfs = survey_psfs(survey, kind)
     isolated = draw_isolated(sources, positions, survey, psfs=psfs, shape=shape, gsparams=options.gsparams)
     model = isolated.sum(axis=0)
     sky = survey.sky_level[:, None, None]
     variance = np.broadcast_to(sky, model.shape) if options.variance == "sky" else sky + np.maximum(model, 0.0)
-    image = model
-    if options.noise:
-        image = _add_noise(numpy_generator(jax.random.fold_in(key, streams.NOISE)), model, sky)
+    image, weight = _detected(model, 1.0 / variance, survey, key, options)
     observation = Observation(
         image.astype(np.float32),
-        (1.0 / variance).astype(np.float32),
-        observation_psf(survey, options.psf),
+        weight.astype(np.float32),
+        observation_psf(survey, kind),
         pixel_scale=survey.pixel_scale,
         bands=survey.bands,
         zero_point=survey.zero_point,
         survey=survey.name,
+        noise_correlation=options.noise_correlation,
     )
     truth = truth_table(
         sources, positions, isolated, survey, variance=variance, variance_from=options.variance, about=about
     )
-    seeds = draw_seeds(
-        options.decentring,
-        positions,
-        image,
-        1.0 / variance,
-        psfs=psfs,
-        survey=survey,
-        rng=numpy_generator(jax.random.fold_in(key, streams.SEEDS)),
-    )
+    rng = _generator(key, streams.SEEDS)
+    seeds = draw_seeds(options.decentring, positions, image, weight, psfs=psfs, survey=survey, rng=rng)
     return Blend(
         observation,
         truth,
@@ -223,12 +221,25 @@ def _observe(
     )
 
 
+def _detected(
+    model: np.ndarray, weight: np.ndarray, survey: Survey, key: jax.Array, options: ObservingOptions
+) -> tuple[np.ndarray, np.ndarray]:
+    """Image and weight with noise and the detector's defects."""
+    image, kind = model, options.noise_kind
+    if kind is not None:
+        rng = _generator(key, streams.NOISE)
+        image = noisy(rng, model, survey.sky_level, kind=kind, correlation=options.noise_correlation)
+    if options.artefacts is None:
+        return image, weight
+    image, bad = options.artefacts.draw(_generator(key, streams.ARTEFACTS), image, survey.sky_level)
+    return image, np.where(bad, 0.0, weight)
+
+
+def _generator(key: jax.Array, stream: int) -> np.random.Generator:
+    return numpy_generator(jax.random.fold_in(key, stream))
+
+
 def _checked_survey(survey: Any) -> Survey:
     if not isinstance(survey, Survey):
         raise TypeError(f'Got survey={survey!r}, expected a Survey: make it with jaxblend.get_survey("LSST").')
     return survey
-
-
-def _add_noise(rng: np.random.Generator, model: np.ndarray, sky: np.ndarray) -> np.ndarray:
-    """Draw Poisson noise of model and sky, and subtract the mean sky again."""
-    return rng.poisson(np.maximum(model, 0.0) + sky) - sky

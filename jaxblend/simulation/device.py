@@ -6,6 +6,7 @@ blend, and no independent truth. The noise is Gaussian, with the variance that c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 import equinox as eqx
@@ -19,7 +20,7 @@ from jaxblend.simulation.drawn import DrawnBlends
 from jaxblend.simulation.sample import checked_key
 from jaxblend.simulation.sampler import BlendSampler
 
-__all__ = ["draw_blend", "draw_blends"]
+__all__ = ["draw_blend", "draw_blends", "stream_blends"]
 
 
 def draw_blends(
@@ -68,6 +69,32 @@ def draw_blends(
             "numbered from 0 to 2**32 - 1."
         )
     return _draw_range(sampler, checked_key(key), jnp.asarray(first, jnp.uint32), int(n), int(min(n, size)))
+
+
+def stream_blends(
+    sampler: BlendSampler, n: int, *, key: jax.Array, first: int = 0, batch_size: int | None = None
+) -> Iterator[DrawnBlends]:
+    """Draw batches of n blends without end, to train on: nothing goes through a disk.
+
+    Batch s has the blends from ``first + s * n`` on. The next batch is being drawn while the caller works on one.
+
+    Parameters
+    ----------
+    sampler, n, key, batch_size
+        As for `draw_blends`.
+    first : int
+        Number of the first blend: a training that was interrupted after s batches goes on with ``first=s * n``.
+
+    Yields
+    ------
+    DrawnBlends
+        With a leading axis of n.
+    """
+    coming = draw_blends(sampler, n, key=key, first=first, batch_size=batch_size)
+    while True:
+        now, first = coming, first + n
+        coming = draw_blends(sampler, n, key=key, first=first, batch_size=batch_size)
+        yield now
 
 
 def draw_blend(key: jax.Array, sampler: BlendSampler) -> DrawnBlends:

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
+from jaxblend.simulation.artefacts import Artefacts
 from jaxblend.simulation.layouts import AbstractLayout, Uniform
+from jaxblend.simulation.noise import NOISE_KINDS
 from jaxblend.simulation.sample import Selection
 from jaxblend.simulation.seeds import DECENTRING
 from jaxblend.simulation.shear import Shear, check_shear
 from jaxblend.simulation.sources import SkySources
+from jaxblend.simulation.varying_psf import VaryingPSF
 
 if TYPE_CHECKING:
     import astropy.table
@@ -29,13 +34,18 @@ class ObservingOptions:
     ----------
     stamp_size : int
         Width and height of the images, pixels.
-    psf : str, GalSim object or one per band, optional
-        See `jaxblend.simulation.psf.survey_psfs`.
-    noise : bool
-        Whether to add noise. The weight is that of a noisy image in either case.
+    psf : str, GalSim object, one per band, or VaryingPSF, optional
+        See `jaxblend.simulation.psf.survey_psfs`. A `VaryingPSF` is drawn anew for each blend; what is selected by its
+        S/N is so with the survey's own PSF.
+    noise : bool or {"poisson", "gaussian", "sky"}
+        Whether to add noise, and which: counted electrons of sky and sources (True), Gaussian noise of the same
+        variance, or Gaussian noise of the sky alone. The weight is that of a noisy image in any case.
+    noise_correlation : (h, w) or (C, h, w) array, optional
+        Correlation of pixels that lie dy, dx apart, 1 in the middle, of Gaussian noise; the observation has it, too.
     variance : {"sky", "model"}
-        What the weight is made of: the sky background only, or the sky and the noiseless model. The noise itself
-        is always Poisson noise of both.
+        What the weight is made of: the sky background only, or the sky and the noiseless model.
+    artefacts : Artefacts, optional
+        Bad columns, dead pixels, cosmic rays, saturation; what is known to be bad has weight 0.
     gsparams : galsim.GSParams, optional
         Accuracy of GalSim's drawing.
     decentring : {"perfect", "pixel", "peak"}
@@ -44,17 +54,39 @@ class ObservingOptions:
     """
 
     stamp_size: int = 64
-    psf: str | galsim.GSObject | Sequence[galsim.GSObject] | None = None
-    noise: bool = True
+    psf: str | galsim.GSObject | Sequence[galsim.GSObject] | VaryingPSF | None = None
+    noise: bool | str = True
+    noise_correlation: np.ndarray | None = None
     variance: str = "sky"
+    artefacts: Artefacts | None = None
     gsparams: galsim.GSParams | None = None
     decentring: str = "perfect"
 
     def __post_init__(self) -> None:
         if self.variance not in ("sky", "model"):
             raise ValueError(f'Got variance={self.variance!r}, expected "sky" or "model".')
+        if not isinstance(self.noise, bool) and self.noise not in NOISE_KINDS:
+            raise ValueError(f"Got noise={self.noise!r}, expected True, False or one of {list(NOISE_KINDS)}.")
+        if self.noise_kind == "sky" and self.variance == "model":
+            raise ValueError('Got noise="sky" and variance="model": noise of the sky alone has not that variance.')
+        if self.noise_kind == "poisson" and self.noise_correlation is not None:
+            raise ValueError('Got noise_correlation and counted noise, expected noise="gaussian" or "sky" with it.')
+        if self.artefacts is not None and not isinstance(self.artefacts, Artefacts):
+            raise TypeError(f"Got artefacts={self.artefacts!r}, expected jaxblend.simulation.Artefacts(...) or None.")
         if self.decentring not in DECENTRING:
             raise ValueError(f"Got decentring={self.decentring!r}, expected one of {list(DECENTRING)}.")
+
+    @property
+    def noise_kind(self) -> str | None:
+        """Which noise is added; None for none."""
+        if isinstance(self.noise, bool):
+            return "poisson" if self.noise else None
+        return self.noise
+
+    @property
+    def typical_psf(self) -> str | galsim.GSObject | Sequence[galsim.GSObject] | None:
+        """The PSF that selections are made with."""
+        return self.psf.kind if isinstance(self.psf, VaryingPSF) else self.psf
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

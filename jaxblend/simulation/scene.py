@@ -114,5 +114,5 @@ def _generator(key: jax.Array, stream: int) -> np.random.Generator:
 
 
 def _candidates(sources: SkySources, survey: Survey, options: SimulationOptions) -> Candidates:
-    psfs = survey_psfs(survey, options.psf)
+    psfs = survey_psfs(survey, options.typical_psf)
     return Candidates.of(sources, survey, options.effective_selection, psfs=psfs, stamp_size=options.stamp_size)

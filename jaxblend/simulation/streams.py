@@ -4,6 +4,6 @@ Each stream is ``jax.random.fold_in(key, number)``: what draws from one changes 
 goes on to mean the same blend where options are added. Numbers are never used again.
 """
 
-__all__ = ["DITHER", "NOISE", "ROTATION", "SCENE", "SEEDS", "SHEAR"]
+__all__ = ["ARTEFACTS", "DITHER", "NOISE", "PSF", "ROTATION", "SCENE", "SEEDS", "SHEAR", "SURVEYS"]
 
-SCENE, NOISE, ROTATION, SHEAR, DITHER, SEEDS = range(6)
+SCENE, NOISE, ROTATION, SHEAR, DITHER, SEEDS, PSF, ARTEFACTS, SURVEYS = range(9)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -82,6 +82,30 @@ def truth_table(
     table["redshift"] = chosen.redshift
     table["catalog_row"] = chosen.row
     return table
+
+
+def stack_truths(truths: Iterable[astropy.table.QTable]) -> astropy.table.QTable:
+    """Make one table of those of many blends: a first column ``blend`` counts them.
+
+    What differs between blends, their shear, becomes columns ``shear_g1, shear_g2``; the other metadata is that of the
+    first blend.
+    """
+    from astropy.table import vstack
+
+    tables = []
+    for number, truth in enumerate(truths):
+        table: Any = truth.copy()  # astropy's types do not know its meta
+        table.add_column(np.full(len(table), number), name="blend", index=0)
+        shear = table.meta.pop("shear", None)
+        if shear is not None:
+            table["shear_g1"], table["shear_g2"] = (np.full(len(table), shear[name]) for name in ("g1", "g2"))
+        tables.append(table)
+    meta = tables[0].meta
+    for table in tables:
+        table.meta = {}
+    stacked: Any = vstack(tables)
+    stacked.meta.update(meta)
+    return stacked
 
 
 def signal_to_noise(isolated: np.ndarray, variance: float | np.ndarray) -> np.ndarray:

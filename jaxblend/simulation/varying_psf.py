@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class VaryingPSF:
         width = np.exp(self.width_scatter * common + self.band_scatter * own)
         g = self.ellipticity_scatter * rng.normal(size=2)
         g *= min(1.0, _MOST_SHEAR / max(float(np.hypot(*g)), 1e-12))
-        base = survey_psfs(survey, self.kind)
+        base: Any = survey_psfs(survey, self.kind)  # GalSim's types take a sheared profile for a chromatic one
         return tuple(
             psf.dilate(float(w)).shear(g1=float(g[0]), g2=float(g[1])) for psf, w in zip(base, width, strict=True)
         )

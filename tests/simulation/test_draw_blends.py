@@ -13,7 +13,7 @@ from jaxblend.forward.galaxies import BulgeDisk, Sersic
 from jaxblend.forward.psf import GaussianPSF
 from jaxblend.io.surveys import get_survey
 from jaxblend.priors.prior import parameter_names
-from jaxblend.simulation.device import _draw_noise, draw_blend, draw_blends
+from jaxblend.simulation.device import _draw_noise, draw_blend, draw_blends, stream_blends
 from jaxblend.simulation.galsim_truth import accurate_gsparams, draw_isolated
 from jaxblend.simulation.population import draw_population
 from jaxblend.simulation.psf import survey_psfs
@@ -266,3 +266,12 @@ def test_wrong_input_is_refused(survey, sampler, blends):
             sampler.observation(blends, index)
     with pytest.raises(ValueError, match="variance='all'"):
         sampler.observation(blends, 0, variance="all")
+
+
+def test_a_stream_is_the_same_blends_and_goes_on_anywhere(sampler):
+    key = jax.random.key(5)
+    stream = stream_blends(sampler, 2, key=key)
+    batches = [next(stream) for _ in range(2)]
+    later = next(stream_blends(sampler, 2, key=key, first=2))
+    np.testing.assert_array_equal(batches[1].image, later.image)
+    np.testing.assert_array_equal(batches[0].image, draw_blends(sampler, 2, key=key).image)
