@@ -18,7 +18,7 @@ EDGES = {
 WHOLE = ("magnitude",)  # bins of one
 
 
-def edges_for(sources: QTable, by: str, edges: Any) -> Float[np.ndarray, " J+1"]:
+def edges_for(sources: QTable, by: str, edges: Any) -> Float[np.ndarray, " E"]:
     """Return the edges given, in the column's unit, or those that are usual for it.
 
     Raises

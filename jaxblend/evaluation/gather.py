@@ -172,7 +172,7 @@ def _shear(meta: Any) -> list[float]:
 
 
 def default_separation(truths: Sequence[Truth]) -> float:
-    """Half the full width at half maximum of the PSF in arcsec, the median over bands and blends.
+    """Full width at half maximum of the PSF in arcsec, the median over bands and blends.
 
     Raises
     ------
@@ -188,8 +188,8 @@ def default_separation(truths: Sequence[Truth]) -> float:
             previous, width = truth.observation.psf, psf_fwhm(truth.observation) * truth.pixel_scale
         widths.append(width)
     if not widths:
-        raise ValueError("give max_separation in arcsec: tables do not tell the PSF, half whose width is the default")
-    return 0.5 * float(np.median(widths))
+        raise ValueError("give max_separation in arcsec: tables do not tell the PSF, whose width is the default")
+    return float(np.median(widths))
 
 
 def failed_blends(results: Sequence[Result]) -> Bool[np.ndarray, " B"]:

@@ -76,7 +76,7 @@ class Stamps(NamedTuple):
         found, padded = np.zeros((2, size, *true.shape[1:]), np.float32)
         padded[: len(true)] = true
         found[measured] = images[index[measured]]
-        alone = finite & (blends.match.true_index[row, : len(images)] < 0)
+        alone = finite & (blends.found.present & (blends.match.true_index < 0))[row, : len(images)]
         present = blends.truth.present[row]
         position = np.where(present[:, None], blends.truth.position[row], 0.0)
         return cls(found, images[alone].sum(axis=0), padded, measured, present, position, field, weight)

@@ -11,6 +11,7 @@ from astropy.table import QTable
 from jaxtyping import Float, Int
 
 from jaxblend.evaluation.bins import EDGES, WHOLE
+from jaxblend.evaluation.columns import unit_of
 from jaxblend.evaluation.statistics import Number
 from jaxblend.io.atomic import atomic_path
 from jaxblend.io.tables import write_table
@@ -36,7 +37,7 @@ def table_of_numbers(
 
 def table_of_bins(
     by: str,
-    edges: Float[np.ndarray, " J+1"],
+    edges: Float[np.ndarray, " E"],
     counts: Int[np.ndarray, " J"],
     numbers: Mapping[str, Number],
     *,
@@ -86,7 +87,8 @@ def _report(evaluation: Evaluation, bins: Mapping[str, QTable]) -> list[str]:
             )
             for row in binned
         ]
-        lines += ["", f"## By {by}", "", *_markdown((by, "count", *metrics), rows)]
+        unit = unit_of(evaluation.sources, by)
+        lines += ["", f"## By {by}" + (f" ({unit})" if unit else ""), "", *_markdown((by, "count", *metrics), rows)]
     counts = evaluation.efficiency.astype(int)
     header = ("found", *(f"of {n}" for n in range(len(counts))))
     rows = [(str(n), *map(str, row)) for n, row in enumerate(counts)]

@@ -95,10 +95,10 @@ def _several(blend: np.ndarray) -> bool:
 
 
 @cache
-def _summary(names: tuple[str, ...]) -> Callable[..., dict[str, Float[Array, " M"]]]:
+def _summary(names: tuple[str, ...]) -> Callable[..., dict[str, Float[Array, " _"]]]:
     """Return a function, the same for the same names, so that it is compiled once."""
 
-    def summary(*matrices: Float[Array, "N M"], where: Any) -> dict[str, Float[Array, " M"]]:
+    def summary(*matrices: Float[Array, "N _"], where: Any) -> dict[str, Float[Array, " _"]]:
         return {
             name: getattr(
                 residual_summary(matrix, where=where[:, None] & ~jnp.isnan(matrix), limit=OUTLIER, axis=0), name
