@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from astropy.table import Table
-from astropy.units import Quantity, UnitBase, UnitConversionError
+from astropy.units import Quantity, UnitBase, UnitConversionError, UnitsError
 from jaxtyping import Float
 
 __all__ = ["bands_of", "column", "scale_of", "unit_of", "zero_points"]
@@ -43,13 +43,13 @@ def bands_of(table: Table) -> tuple[str, ...]:
     return tuple(n.removeprefix(FLUX) for n in table.colnames if n.startswith(FLUX) and not n.endswith(ERROR))
 
 
-def unit_of(table: Table, name: str) -> UnitBase | None:
-    """Unit of a column, None if it has none."""
+def unit_of(table: Table, name: str) -> Any:
+    """Unit of a column, of fluxes, magnitudes or other; None if it has none."""
     values: Any = table[name]
     return getattr(values, "unit", None)
 
 
-def scale_of(table: Table, band: str, unit: UnitBase | None) -> float:
+def scale_of(table: Table, band: str, unit: Any) -> float:
     """What to multiply fluxes of a band by to have them in `unit`; 1 where the table gives no unit.
 
     Raises
@@ -62,10 +62,10 @@ def scale_of(table: Table, band: str, unit: UnitBase | None) -> float:
         return 1.0
     try:
         if unit is None:
-            raise UnitConversionError
+            raise UnitsError
         factor: Any = Quantity(1.0, given).to_value(unit)
         return float(factor)
-    except UnitConversionError:
+    except UnitsError:
         raise ValueError(
             f"{FLUX}{band} is in {given}, and the truth in {unit or 'no unit'}: give both in one unit, or both without"
         ) from None

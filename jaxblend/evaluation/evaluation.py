@@ -107,8 +107,9 @@ class Evaluation:
         Returns
         -------
         QTable
-            A row per bin: ``<by>_low`` and ``<by>_high`` in the column's unit, ``count``, and for each number of ``table`` that is one of
-            true sources its value, and its error as ``<metric>_err``. Sources whose value is not known are left out.
+            A row per bin: ``<by>_low`` and ``<by>_high`` in the column's unit, ``count``, and for each number of
+            ``table`` that is one of true sources its value, and its error as ``<metric>_err``. Sources whose value is
+            not known are left out.
             Errors want some twenty blends in a bin at least; where all sources were found they are 0, which is no
             certainty.
 

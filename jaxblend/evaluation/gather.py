@@ -37,7 +37,7 @@ class Bands(NamedTuple):
 
     names: tuple[str, ...]
     reference: str
-    unit: u.UnitBase | None
+    unit: Any
     scales: Float[Any, "B C"]
 
     @property
@@ -84,7 +84,7 @@ def _same(given: Sequence[Result] | Sequence[Truth], catalogs: Sequence[Table]) 
     return first
 
 
-def _scales(result: Result, truth: Truth, names: Sequence[str], unit: u.UnitBase | None) -> list[float]:
+def _scales(result: Result, truth: Truth, names: Sequence[str], unit: Any) -> list[float]:
     if result.catalog is None:
         return [1.0] * len(names)
     try:

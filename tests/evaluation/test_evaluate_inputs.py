@@ -117,6 +117,10 @@ WRONG = {
     "result 0 has no column x": lambda t: (renamed(t, "x", "x_pixel"), t),
     "result 0: column x is in deg, expected pix": lambda t: (with_column(t, "x", [1, 2] * u.deg), t),
     "result 0: flux_r is in Jy, and the truth in no unit": lambda t: (with_column(t, "flux_r", [1, 2] * u.Jy), t),
+    "result 0: flux_r is in mag.AB., and the truth in electron": lambda t: (
+        with_column(t, "flux_r", [1, 2] * u.ABmag),
+        with_column(t, "flux_r", [1, 2] * u.electron),
+    ),
     "result 0: column radius must be of numbers": lambda t: (with_column(t, "radius", ["small", "large"]), t),
     r"truth 0: x, y or a flux is not finite in rows \[1\]": lambda t: (t, with_column(t, "flux_r", [1, np.nan])),
     "the zero point of g is 30.0000, that of the truth 31.0000": lambda t: (zero_point(t, 30), zero_point(t, 31)),
