@@ -15,8 +15,8 @@ import numpy as np
 
 from jaxblend.compare.catalog import make_catalog
 from jaxblend.compare.deblender import Deblended, Deblender
-from jaxblend.forward.psf_images import effective_psf
 from jaxblend.detection import detect
+from jaxblend.forward.psf_images import effective_psf
 
 __all__ = ["Scarlet"]
 

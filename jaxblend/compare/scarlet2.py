@@ -11,9 +11,9 @@ import numpy as np
 from jaxblend.compare.catalog import make_catalog
 from jaxblend.compare.deblender import Deblended, Deblender
 from jaxblend.compare.optional import require
-from jaxblend.forward.psf_images import effective_psf
 from jaxblend.compare.scarlet2_scene import INSTALL, MIN_CORRELATION, declare, match, quiet, source_images, start
 from jaxblend.detection import detect
+from jaxblend.forward.psf_images import effective_psf
 
 __all__ = ["Scarlet2"]
 
