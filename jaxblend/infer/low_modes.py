@@ -112,7 +112,7 @@ def low_normal_equations(u: Float[Array, "K D"], blend: Blend, modes: tuple[LowM
             gram, slopes, squares = gram + flat @ flat.T, slopes + flat @ residual, squares + residual @ residual
         return gram, slopes, squares
 
-    for mode, (_, bands) in zip(modes, blend.with_bands(), strict=True):
+    for mode, bands in zip(modes, map(np.array, blend.bands), strict=True):
         some = in_bands(sources, bands)
         parts = accumulate(band, some, mode.grid, mode.transfer, mode.data, chain[bands])
         hessian, gradient = hessian + parts[0] / temperature, gradient + parts[1] / temperature

@@ -59,5 +59,12 @@ class LaplaceMixture(eqx.Module):
 
     def potential(self, z: Float[Array, " n"]) -> Float[Array, ""]:
         """Minus the log density, without the constant ``n ln(2 pi) / 2``."""
+        return -jax.nn.logsumexp(self._log_densities(z))
+
+    def log_shares_at(self, z: Float[Array, " n"]) -> Float[Array, " M"]:
+        """Logarithm of the share that each component has in the density at z."""
+        return jax.nn.log_softmax(self._log_densities(z))
+
+    def _log_densities(self, z):
         x = jnp.einsum("mij,mj->mi", self.narrow, z - self.place)
-        return -jax.nn.logsumexp(self.log_weight - 0.5 * jnp.sum(x**2, -1))
+        return self.log_weight - 0.5 * jnp.sum(x**2, -1)

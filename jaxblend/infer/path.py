@@ -14,8 +14,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxblend.infer.each import each
+from jaxblend.infer.mixture import LaplaceMixture
 
-__all__ = ["FAR", "State", "launched", "metropolis", "moved", "step_on"]
+__all__ = ["FAR", "State", "moved", "step_on"]
 
 FAR = 1e30  # potential where it is not finite
 _KEPT = 0.5  # effective share of the draws that a step of b must leave
@@ -26,13 +27,14 @@ class State(eqx.Module):
     """S draws at b; ``value`` begins with both potentials of each, ``number`` steps have been made.
 
     ``log_weights`` are those before each resampling, ``ancestor`` says from which first draw each descends, ``step`` is
-    that of the trajectories in units of the draws' spread.
+    that of the trajectories in units of the proposal's width, ``rate`` the share of the last ones that was accepted.
     """
 
     z: Float[Array, "S n"]
     value: Any
     b: Float[Array, ""]
     step: Float[Array, ""]
+    rate: Float[Array, ""]
     ancestor: Int[Array, " S"]
     number: Int[Array, ""]
     log_weights: Float[Array, "steps S"]
@@ -52,6 +54,7 @@ def step_on(state: State, key) -> State:
         value=value,
         b=jnp.where(step >= rest, 1.0, state.b + step),
         step=state.step,
+        rate=state.rate,
         ancestor=ancestor,
         number=state.number + 1,
         log_weights=state.log_weights.at[state.number].set(recorded),
@@ -83,34 +86,37 @@ def _resampled(key, log_weight: Float[Array, " S"]) -> Int[Array, " S"]:
     return jnp.clip(jnp.searchsorted(jnp.cumsum(jax.nn.softmax(log_weight)), places), 0, n_draws - 1)
 
 
-def moved(state: State, trajectory: Callable, key, side_by_side: int) -> State:
+def moved(state: State, trajectory: Callable, frames: LaplaceMixture, key, side_by_side: int) -> State:
     """Draws after two trajectories each, and a longer or shorter step for the next by how many were accepted.
 
-    ``trajectory((z, value), key, step)`` of one draw returns where it ends and the chance of that.
+    Each trajectory runs in the frame of a component of the mixture, drawn by the components' shares where it begins:
+    ridges bend, and what is narrow at one end is not at the other. The share at the end then is a part of what decides
+    whether it is accepted: component and place are moved together, as a Gibbs sampler of both would.
+
+    ``trajectory((z, value), momentum, frame)``, with the step in the frame, returns where it ends and by how much the
+    energy has fallen.
     """
-    step = state.step * jnp.clip(jnp.std(state.z, axis=0), 0.2, 3.0)  # in the draws' own spread along each axis
+
+    def once(here, key):
+        choose, push, length, coin = jax.random.split(key, 4)
+        shares = frames.log_shares_at(here[0])
+        which = jax.random.categorical(choose, shares)
+        # Steps vary, so that no trajectory runs in circles.
+        step = state.step * jax.random.uniform(length, minval=0.6, maxval=1.2)
+        momentum = jax.random.normal(push, here[0].shape, here[0].dtype)
+        there, fall = trajectory(here, momentum, step * jnp.take(frames.spread, which, 0))
+        fall += jnp.take(frames.log_shares_at(there[0]) - shares, which)
+        chance = jnp.nan_to_num(jnp.minimum(1.0, jnp.exp(fall)))  # Metropolis; see Neal 2011 for the trajectories
+        taken = jax.random.uniform(coin) < chance
+        return jax.tree.map(lambda new, old: jnp.where(taken, new, old), there, here), chance
 
     def one(draw):
         z, value, key = draw
-        keys = jax.random.split(key, _TRAJECTORIES)
-        (z, value), rates = jax.lax.scan(lambda here, key: trajectory(here, key, step), (z, value), keys)
+        (z, value), rates = jax.lax.scan(once, (z, value), jax.random.split(key, _TRAJECTORIES))
         return z, value, rates.mean()
 
     z, value, rates = each(one, (state.z, state.value, jax.random.split(key, len(state.z))), side_by_side)
     rate = rates.mean()
-    change = jnp.where(rate > 0.85, 1.25, jnp.where(rate < 0.6, 0.7, 1.0))
-    return eqx.tree_at(lambda s: (s.z, s.value, s.step), state, (z, value, jnp.clip(state.step * change, 0.02, 1.2)))
-
-
-def launched(key, z: Float[Array, " n"], step: Float[Array, " n"]):
-    """Momentum and step of a trajectory, and the key of its end; steps vary, so that none runs in circles."""
-    push, length, coin = jax.random.split(key, 3)
-    momentum = jax.random.normal(push, z.shape, z.dtype)
-    return momentum, step * jax.random.uniform(length, minval=0.6, maxval=1.2), coin
-
-
-def metropolis(key, fall: Float[Array, ""], there: Any, here: Any):
-    """Where a trajectory ends whose energy falls by ``fall``, and the chance that it was accepted (Neal 2011)."""
-    chance = jnp.nan_to_num(jnp.minimum(1.0, jnp.exp(fall)))
-    taken = jax.random.uniform(key) < chance
-    return jax.tree.map(lambda new, old: jnp.where(taken, new, old), there, here), chance
+    change = jnp.where(rate > 0.85, 1.25, jnp.where(rate > 0.6, 1.0, jnp.where(rate > 0.2, 0.7, 0.4)))
+    step = jnp.clip(state.step * change, 0.02, 1.2)
+    return eqx.tree_at(lambda s: (s.z, s.value, s.step, s.rate), state, (z, value, step, rate))

@@ -36,7 +36,7 @@ def smoothed(log_weights: Float[np.ndarray, " S"]) -> tuple[Float[np.ndarray, " 
     excess = np.exp(shifted[tail]) - np.exp(cut)
     k = np.inf
     if n_tail >= 5 and excess[-1] > 1e-12:
-        k, sigma = _pareto(np.maximum(excess, 1e-300))
+        k, sigma = _pareto(np.maximum(excess, 1e-12 * excess[-1]))  # ties with the cut have none
         quantiles = (np.arange(n_tail) + 0.5) / n_tail
         with np.errstate(over="ignore"):  # of a tail so heavy that all of it comes to the largest weight
             steps = -np.log1p(-quantiles) if abs(k) < 1e-9 else np.expm1(-k * np.log1p(-quantiles)) / k

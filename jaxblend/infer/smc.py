@@ -18,11 +18,12 @@ from jaxtyping import Array, Float, Int
 
 from jaxblend.infer.each import each
 from jaxblend.infer.mixture import LaplaceMixture
-from jaxblend.infer.path import FAR, State, launched, metropolis, moved, step_on
+from jaxblend.infer.path import FAR, State, moved, step_on
 
 __all__ = ["Swarm", "importance_in_steps"]
 
-_MAX_STEPS = 24
+_MAX_STEPS = 24  # of b, and rounds at the posterior itself
+_SETTLED = 0.5  # of the trajectories are accepted
 _LEAPS = 4  # in a trajectory on the way
 _LAST_LEAPS = 16  # in one at the posterior itself, whose long tails are far
 _SIDE_BY_SIDE = 40  # draws in one vectorised call on a CPU: their arrays stay in the cache
@@ -56,7 +57,8 @@ def importance_in_steps(potential: Callable, proposal: LaplaceMixture, key, *, n
     n_draws
         S; equally weighted in the end.
     last
-        Rounds of moves at the posterior itself after the last resampling.
+        Rounds of moves at the posterior itself after the last resampling; those that were mostly refused, the step
+        being too long still, do not count.
     """
     evaluate = _evaluator(potential, proposal)
     first, path = jax.random.split(key)
@@ -64,20 +66,21 @@ def importance_in_steps(potential: Callable, proposal: LaplaceMixture, key, *, n
     value = each(evaluate, z, _SIDE_BY_SIDE)
     plain = value[0] - value[1]
     zero = jnp.zeros((), z.dtype)
-    empty = jnp.full((_MAX_STEPS + last, n_draws), jnp.nan, z.dtype)
-    state = State(z, value, zero, zero + 0.5, jnp.arange(n_draws), jnp.asarray(0), empty, zero)
+    empty = jnp.full((_MAX_STEPS, n_draws), jnp.nan, z.dtype)
+    state = State(z, value, zero, zero + 0.5, zero, jnp.arange(n_draws), jnp.asarray(0), empty, zero)
 
     def onward(carry):
         state, left = carry
         key = jax.random.fold_in(path, state.number)
-        left = jnp.where(state.b < 1, left, left - 1)  # rounds at the posterior itself: the step is 0, all draws stay
+        there = state.b >= 1  # the step is then 0, and all draws stay
         state = step_on(state, key)
         trajectory = functools.partial(_trajectory, b=state.b, evaluate=evaluate)
-        return moved(state, trajectory, jax.random.fold_in(key, 1), _SIDE_BY_SIDE), left
+        state = moved(state, trajectory, proposal, jax.random.fold_in(key, 1), _SIDE_BY_SIDE)
+        return state, jnp.where(there & (state.rate > _SETTLED), left - 1, left)
 
     def going(carry):
         state, left = carry
-        return (left > 0) & (state.number < _MAX_STEPS + last)
+        return (left > 0) & (state.number < _MAX_STEPS)
 
     state, _ = jax.lax.while_loop(going, onward, (state, jnp.asarray(last)))
     return Swarm(
@@ -101,24 +104,23 @@ def _evaluator(potential, proposal):
     return evaluate
 
 
-def _trajectory(here, key, step: Float[Array, " n"], *, b, evaluate: Callable):
-    """Along the density at b."""
+def _trajectory(here, momentum, frame: Float[Array, "n n"], *, b, evaluate: Callable):
+    """Along the density at b (Neal 2011)."""
     start, value = here
-    momentum, step, coin = launched(key, start, step)
 
     def energy(value, momentum):
         return (1 - b) * value[0] + b * value[1] + 0.5 * momentum @ momentum
 
-    def slope(value):
-        return (1 - b) * value[2] + b * value[3]
+    def pulled(momentum, value, share):
+        return momentum - share * ((1 - b) * value[2] + b * value[3]) @ frame
 
     def leap(_, carry):
         z, value, momentum = carry
-        momentum = momentum - 0.5 * step * slope(value)
-        z = z + step * momentum
+        momentum = pulled(momentum, value, 0.5)
+        z = z + frame @ momentum
         value = evaluate(z)
-        return z, value, momentum - 0.5 * step * slope(value)
+        return z, value, pulled(momentum, value, 0.5)
 
     leaps = jnp.where(b < 1, _LEAPS, _LAST_LEAPS)
     z, there, arrived = jax.lax.fori_loop(0, leaps, leap, (start, value, momentum))
-    return metropolis(coin, energy(value, momentum) - energy(there, arrived), (z, there), here)
+    return (z, there), energy(value, momentum) - energy(there, arrived)

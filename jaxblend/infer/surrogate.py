@@ -77,6 +77,10 @@ class Surrogate(eqx.Module):
             value += 0.5 * jnp.sum((real - mode.data.real) ** 2) + 0.5 * jnp.sum((imag - mode.data.imag) ** 2)
         return value
 
+    def low_curvature(self, z: Float[Array, " KD"]) -> Float[Array, "KD KD"]:
+        """J^T J along z in the low wavenumbers: positive definite everywhere."""
+        return self.root.T @ low_normal_equations(self.u(z), self.blend, self.modes)[0] @ self.root
+
 
 def _about(sources: Sources, exposure: Exposure) -> LowModes:
     """Low wavenumbers whose data are the model's own, moved by what the pixels' residual pulls at it."""

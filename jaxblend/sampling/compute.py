@@ -20,6 +20,7 @@ from jaxblend.infer.each import each
 from jaxblend.infer.mixture import LaplaceMixture
 from jaxblend.infer.nuts import nuts
 from jaxblend.infer.posterior import objective
+from jaxblend.infer.ridges import with_ridges
 from jaxblend.infer.smc import importance_in_steps
 from jaxblend.infer.summary import quantities
 from jaxblend.infer.surrogate import Surrogate
@@ -64,6 +65,16 @@ class Task(eqx.Module):
     def surrogate(self) -> Surrogate:
         """The cheap posterior density, built on the device."""
         return Surrogate.at(self.centre, self.root, self.item.blend())
+
+    def widened(self, surrogate: Surrogate) -> LaplaceMixture:
+        """The proposal, with what lies along the ridges of sources that fade."""
+        blend = self.item.blend()
+        flux = slice(2, 2 + blend.n_bands)
+
+        def log_flux(z):
+            return jax.vmap(blend.prior.physical)(surrogate.u(z))[:, flux].mean(1)
+
+        return with_ridges(self.proposal, surrogate, surrogate.low_curvature, log_flux, blend.present)
 
 
 class Drawn(eqx.Module):
@@ -114,10 +125,11 @@ def importance_draws(task: Task, key, n_draws: int) -> Drawn:
     """
     surrogate = task.surrogate()
     first, then = jax.random.split(key)
-    swarm = importance_in_steps(surrogate, task.proposal, first, n_draws=n_draws)
+    proposal = task.widened(surrogate)
+    swarm = importance_in_steps(surrogate, proposal, first, n_draws=n_draws)
     error, shift = _density_error(swarm.z, surrogate, task)
     far = ~(error <= _UNCORRECTED)  # or NaN
-    swarm = corrected(swarm, surrogate, _InPixels(surrogate, task.item), then, far)
+    swarm = corrected(swarm, surrogate, _InPixels(surrogate, task.item), proposal, then, far)
     exact = far & (swarm.reached >= 1)
     error, shift = (jnp.where(exact, 0.0, value) for value in (error, shift))
     return _reported(swarm.z[None], surrogate, task, eqx.tree_at(lambda s: s.z, swarm, None), error, shift)
@@ -132,7 +144,7 @@ def nuts_draws(task: Task, key, n_draws: int, warmup: int, chains: int, exact: b
     surrogate = task.surrogate()
     potential = _InPixels(surrogate, task.item) if exact else surrogate
     first, then = jax.random.split(key)
-    found = nuts(potential, task.proposal.one_of_each(first, chains), then, n_draws=n_draws, warmup=warmup)
+    found = nuts(potential, task.widened(surrogate).one_of_each(first, chains), then, n_draws=n_draws, warmup=warmup)
     error = jnp.zeros(()) if exact else _density_error(found.z, surrogate, task)[0]
     return _reported(found.z, surrogate, task, eqx.tree_at(lambda c: c.z, found, None), error, jnp.zeros(()))
 

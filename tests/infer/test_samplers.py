@@ -173,11 +173,11 @@ def test_draws_are_carried_from_a_cheap_density_to_the_exact_one():
         return 0.5 * (z - 0.4) @ (z - 0.4) / 1.5
 
     swarm = importance_in_steps(cheap, proposal(), jax.random.key(7), n_draws=N_DRAWS)
-    found = corrected(swarm, cheap, target, jax.random.key(8), jnp.asarray(True))
+    found = corrected(swarm, cheap, target, proposal(), jax.random.key(8), jnp.asarray(True))
     assert found.reached == 1
     assert_moments(np.asarray(found.z, float), np.asarray(target.mean), covariance, 300)
     assert found.log_evidence == pytest.approx(0.5 * np.linalg.slogdet(covariance)[1], abs=0.2)
-    untouched = corrected(swarm, cheap, target, jax.random.key(8), jnp.asarray(False))
+    untouched = corrected(swarm, cheap, target, proposal(), jax.random.key(8), jnp.asarray(False))
     np.testing.assert_array_equal(untouched.z, swarm.z)
     assert untouched.log_evidence == swarm.log_evidence
     assert np.isnan(untouched.log_weights[-8:]).all()
