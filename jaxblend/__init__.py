@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxblend import plot
+    from jaxblend import compare, metrics, plot
     from jaxblend.detection import (
         correlation_from_covariance,
         correlation_from_power,
@@ -38,10 +38,19 @@ if TYPE_CHECKING:
         sample_batch,
     )
     from jaxblend.sampling.numpyro_model import numpyro_model
-    from jaxblend.simulation import BlendSampler, draw_blends, psf_from_galsim, simulate, simulate_blends
+    from jaxblend.simulation import (
+        BlendSampler,
+        draw_blends,
+        psf_from_galsim,
+        simulate,
+        simulate_blends,
+        simulate_surveys,
+        stream_blends,
+    )
 
+_MODULES = ("compare", "metrics", "plot")
 _HOMES = {
-    "jaxblend": ("plot",),
+    "jaxblend": _MODULES,
     "jaxblend.detection": (
         "correlation_from_covariance",
         "correlation_from_power",
@@ -70,7 +79,15 @@ _HOMES = {
         "sample",
         "sample_batch",
     ),
-    "jaxblend.simulation": ("BlendSampler", "draw_blends", "psf_from_galsim", "simulate", "simulate_blends"),
+    "jaxblend.simulation": (
+        "BlendSampler",
+        "draw_blends",
+        "psf_from_galsim",
+        "simulate",
+        "simulate_blends",
+        "simulate_surveys",
+        "stream_blends",
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -84,9 +101,9 @@ __all__ = [  # noqa: RUF022 (names are resolved below; in the order of a user's 
     "numpyro_model",
     "sample", "sample_batch", "Posterior",
     "compare_models", "Hypothesis", "one_or_two", "Comparison",
-    "detect", "deblend", "simulate", "simulate_blends", "BlendSampler", "draw_blends",
-    "evaluate", "Evaluation",
-    "plot", "JaxblendWarning",
+    "detect", "deblend", "simulate", "simulate_blends", "simulate_surveys", "BlendSampler",
+    "draw_blends", "stream_blends", "evaluate", "Evaluation",
+    "metrics", "compare", "plot", "JaxblendWarning",
 ]  # fmt: skip
 
 
@@ -95,7 +112,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'jaxblend' has no attribute {name!r}")
     home = _HOME_OF[name]
-    return import_module("jaxblend.plot") if name == "plot" else getattr(import_module(home), name)
+    return import_module(f"jaxblend.{name}") if name in _MODULES else getattr(import_module(home), name)
 
 
 def __dir__() -> list[str]:
