@@ -14,8 +14,7 @@ from experiments.calibration.chunks import Task, run_chunks
 from experiments.calibration.noise import correlated, white
 
 CHUNK = 24  # blends, as many of each number of sources
-# Not auto: it goes to NUTS in pixels for nearly half of these blends, minutes for each.
-METHODS = {"white": ("laplace", "importance", "nuts", "svi"), "correlated": ("importance", "nuts")}
+METHODS = {"white": ("laplace", "importance", "auto", "nuts", "svi"), "correlated": ("importance", "nuts")}
 CORRELATIONS = {"white": white, "correlated": correlated}
 
 
@@ -62,7 +61,7 @@ def main(
     noise
         Of the pixels.
     methods
-        Of jb.sample; by default laplace, importance, nuts and svi, with correlated noise importance and nuts.
+        Of jb.sample; by default all five, with correlated noise importance and nuts.
     """
     run_chunks(task_of(noise, methods or METHODS[noise]), out / noise, blends)
 
