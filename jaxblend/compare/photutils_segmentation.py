@@ -24,7 +24,8 @@ class PhotutilsSegmentation(Deblender):
     """photutils' image segmentation, with the settings of its guide, on the average of all bands in units of noise.
 
     The image of a source is the pixels of its segment, noise and all. Fluxes are measured in the same Kron ellipse in
-    every band, in which pixels of other segments are replaced by those on the opposite side. Noise is taken as white.
+    every band, in which pixels of other segments are replaced by those on the opposite side; of a source without such
+    an ellipse they are those of its segment. Noise is taken as white.
 
     Attributes
     ----------
@@ -110,5 +111,9 @@ def _photometry(segmentation, observation, segments, found):
         segmentation.SourceCatalog(image, segments, error=noise, mask=masked, detection_catalog=found)
         for image, noise, masked in zip(pixels.image, pixels.total_noise, pixels.masked, strict=True)
     ]
-    fluxes = np.stack([band.kron_flux for band in bands], axis=1)
-    return fluxes, np.stack([band.kron_flux_err for band in bands], axis=1)
+    measured = [
+        np.where(np.isfinite(kron), kron, segment)  # a source may have no Kron ellipse
+        for band in bands
+        for kron, segment in ((band.kron_flux, band.segment_flux), (band.kron_flux_err, band.segment_flux_err))
+    ]
+    return np.stack(measured[::2], axis=1), np.stack(measured[1::2], axis=1)

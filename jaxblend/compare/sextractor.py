@@ -44,7 +44,8 @@ class SExtractor(Deblender):
     Attributes
     ----------
     threshold
-        DETECT_THRESH, standard deviations of the filtered image.
+        DETECT_THRESH: what every pixel of a source exceeds in the filtered image, in standard deviations of the
+        unfiltered one. SEP counts in those of the filtered one, which are smaller.
     min_area
         DETECT_MINAREA, pixels.
     levels, contrast

@@ -14,6 +14,7 @@ from jaxblend.compare.deblender import Deblended
 from jaxblend.fitting import Fit
 from jaxblend.forward.observation import Observation
 from jaxblend.frames import Scene
+from jaxblend.infer.flags import Outcome
 from jaxblend.simulation.blend import Blend
 
 __all__ = ["Result", "Truth", "read"]
@@ -109,7 +110,7 @@ def _listed(given: Any, kinds: tuple[type, ...], expected: str) -> Sequence[Any]
 
 
 def _result(name: str, given: Any) -> Result:
-    if given is None:
+    if given is None or (isinstance(given, Fit) and given.outcome is Outcome.FAILED):
         return Result(name, None, _no_images)
     if isinstance(given, Fit):
         return Result(name, given.catalog, lambda band: _images_of_fit(given, band))

@@ -53,7 +53,7 @@ def table_of_bins(
 
 def write(evaluation: Evaluation, folder: Path) -> dict[str, Path]:
     """Write the tables and the report."""
-    usual = [by for by in (*EDGES, *WHOLE) if by in evaluation.sources.colnames]
+    usual = [by for by in (*EDGES, *WHOLE) if by in evaluation.sources.colnames and len(evaluation.sources)]
     bins = {by: evaluation.in_bins(by) for by in usual}
     tables = {"table": evaluation.table, "sources": evaluation.sources, "detections": evaluation.detections, **bins}
     files = {name: write_table(table, folder / f"{name}.ecsv") for name, table in tables.items()}

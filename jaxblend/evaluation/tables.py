@@ -18,7 +18,6 @@ from jaxblend.metrics.unrecognised import sources_per_detection
 __all__ = ["detections_table", "sources_table"]
 
 UNITS = {"x": u.pix, "y": u.pix, "separation": u.arcsec, "offset": u.arcsec, "magnitude": u.ABmag, "radius": u.arcsec}
-ALWAYS = ("detection", "found", "n_detections", "flagged")
 
 
 def sources_table(

@@ -27,7 +27,7 @@ class State(eqx.Module):
     """S draws at b; ``value`` begins with both potentials of each, ``number`` steps have been made.
 
     ``log_weights`` are those before each resampling, ``ancestor`` says from which first draw each descends, ``step`` is
-    that of the trajectories in units of the proposal's width, ``rate`` the share of the last ones that was accepted.
+    that of the trajectories in the frame of a component, ``rate`` the share of the last ones that was accepted.
     """
 
     z: Float[Array, "S n"]

@@ -24,7 +24,7 @@ _STRIDE = -0.7  # of the log flux: a factor of two
 _STRIDES = 3
 _STIFFNESS = 100.0  # of the constraint: the log flux is met to a tenth
 _STEPS = 10  # to the best scene after each
-_MOST = 10  # components
+_MOST = 10  # components, all modes among them
 _NEGLIGIBLE = 8.0  # nats of Laplace evidence below the best
 _HEDGE = 0.5  # power of the evidences: too large a share is mended by weights, too small a one is not
 
@@ -68,10 +68,14 @@ def with_ridges(
     log_det = jnp.where(jnp.isfinite(mixture.log_share), mixture.log_weight - mixture.log_share, 0.0)
     modes = (mixture.place, mixture.spread, mixture.narrow, log_det)
     evidence = jnp.concatenate([mixture.log_share - mixture.log_share[0], jnp.where(known, evidence, -jnp.inf)])
-    best = jnp.argsort(-evidence)[:_MOST]
+    # No mode gives way to a ridge; chains begin in the order of components.
+    is_mode = jnp.arange(len(evidence)) < len(mixture.log_share)
+    order = jnp.where(is_mode & jnp.isfinite(evidence), evidence + 1e6, evidence)
+    best = jnp.argsort(-order)[:_MOST]
     place, spread, narrow, log_det = (jnp.concatenate(pair)[best] for pair in zip(modes, faded, strict=True))
-    evidence = evidence[best]
-    share = jnp.where(evidence > evidence[0] - _NEGLIGIBLE, _HEDGE * evidence, -jnp.inf)
+    evidence, is_mode = evidence[best], is_mode[best]
+    matters = is_mode | (evidence > jnp.max(evidence) - _NEGLIGIBLE)
+    share = jnp.where(matters, _HEDGE * evidence, -jnp.inf)
     share = jax.nn.log_softmax(share)
     return LaplaceMixture(place, spread, narrow, share + log_det, share)
 

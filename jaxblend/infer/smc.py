@@ -33,7 +33,7 @@ class Swarm(eqx.Module):
     """S draws of z, and how they came about.
 
     ``log_weights`` (steps, S) are those before each resampling, NaN beyond the last step; ``ancestor`` is the number
-    of the first draw from which each descends, ``step`` that of the trajectories in units of the draws' spread.
+    of the first draw from which each descends, ``step`` that of the trajectories in the frames of components.
     """
 
     z: Float[Array, "S n"]

@@ -20,10 +20,11 @@ _PSF_SIDE = 63  # pixels
 
 
 def write_fits(blend: Blend, path: str | os.PathLike, *, isolated: bool = True) -> Path:
-    """Write a blend as IMAGE, WEIGHT, PSF and, for each source, its image without noise; `read_fits` reads it again.
+    """Write a blend as IMAGE, WEIGHT, PSF and, for each source, its image without noise, for `read_fits`.
 
     The PSF becomes an image on the pixels of the blend, pixel included, which loses what lies beyond it: to keep an
-    analytic PSF as it is, write NumPy archives or HDF5.
+    analytic PSF as it is, write NumPy archives or HDF5. The name of the survey is not written. Correlated noise is, as
+    NOISE_CORRELATION.
 
     Parameters
     ----------
@@ -46,6 +47,8 @@ def write_fits(blend: Blend, path: str | os.PathLike, *, isolated: bool = True) 
         Extension("WEIGHT", observation.weight),
         Extension("PSF", effective_psf(observation, _PSF_SIDE)),
     ]
+    if observation.noise_correlation is not None:
+        extensions.append(Extension("NOISE_CORRELATION", observation.noise_correlation))
     if isolated:
         for row, (image, (x, y)) in enumerate(zip(blend.isolated, blend.positions, strict=True)):
             cards = {"SOURCEID": row, "SOURCEX": (float(x), "pixel, from 0"), "SOURCEY": (float(y), "pixel, from 0")}

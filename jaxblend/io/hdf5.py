@@ -33,9 +33,9 @@ def write_blends(blends: Iterable[Blend], path: str | os.PathLike) -> Path:
     Parameters
     ----------
     blends : iterable of Blend
-        Of any sizes, bands and PSFs.
+        Of any sizes and PSFs, seen by one survey in the same bands.
     path : path
-        An existing file is replaced, in one step. The suffix becomes .h5.
+        An existing file is replaced, in one step. Without the suffix .h5 it gets it.
 
     Returns
     -------
@@ -45,9 +45,10 @@ def write_blends(blends: Iterable[Blend], path: str | os.PathLike) -> Path:
     Raises
     ------
     ValueError
-        If there is no blend, or a PSF has no form on disk.
+        If there is no blend, blends are of several surveys or bands, or a PSF has no form on disk.
     """
-    path = Path(path).with_suffix(".h5")
+    path = Path(path)
+    path = path if path.suffix == ".h5" else path.with_name(f"{path.name}.h5")
     with atomic_path(path) as temporary:
         truths = []
         with h5py.File(temporary, "w") as file:
@@ -101,7 +102,7 @@ class BlendFile:
         if self._file.attrs.get("format") != FORMAT:
             self.close()
             raise ValueError(f"{path} is an HDF5 file, but none of blends: expected one that write_blends wrote.")
-        self.truth = QTable.read(self._file, path="truth")
+        self.truth = QTable.read(self._file, path="truth", character_as_bytes=False)
         self._length = sum(str(name).startswith("blend_") for name in self._file)
 
     def __len__(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxblend.metrics.checks import alike, real
+from jaxblend.metrics.checks import real
 from jaxblend.metrics.detection import with_partner
 
 __all__ = ["BinnedShare", "precision_in_bins", "recall_in_bins"]
@@ -100,7 +100,10 @@ def _share_in_bins(name: str, index: Any, values: Any, edges: Any, where: Any) -
     edges = _edges(edges)
     if np.shape(values) != where.shape:
         raise ValueError(f"values must be one for each of {name}, {where.shape}, got shape {np.shape(values)}")
-    values, _ = alike(where, values=values)
+    values = real("values", values)  # infinite ones are allowed: a source alone has no neighbour
+    missing = where & jnp.isnan(values)
+    if not isinstance(missing, Tracer) and missing.any():
+        raise ValueError(f"values is NaN for {int(missing.sum())} that count: leave them out with where=")
     n_bins = len(edges) - 1
     bin_ = jnp.searchsorted(edges, values, side="right") - 1
     bin_ = jnp.where(values == edges[-1], n_bins - 1, bin_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -116,7 +117,8 @@ def _shares(
     norm = jnp.where(norm > 0, norm, 1.0)
     # Columns of unit length: a faint source is resolved beside a bright one.
     q, r = jnp.linalg.qr(jnp.swapaxes(truth / norm[..., None], -1, -2))
-    shares = jnp.swapaxes(jnp.linalg.pinv(r) @ jnp.swapaxes(estimate @ q, -1, -2), -1, -2)
+    product = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)  # accelerators else multiply with ten bits
+    shares = jnp.swapaxes(product(jnp.linalg.pinv(r), jnp.swapaxes(product(estimate, q), -1, -2)), -1, -2)
     return jnp.where(_both(where), shares / norm[..., None, :], 0.0)
 
 

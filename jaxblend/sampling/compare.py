@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxblend.errors import JaxblendWarning
 from jaxblend.fitting.fit import fit
 from jaxblend.fitting.result import Fit
 from jaxblend.forward.observation import Observation
@@ -137,7 +139,7 @@ def compare_models(
         drawn = sample_batch([fits[i] for i in near], key=key, method="importance", n_draws=n_draws)
         posteriors = dict(zip(near, drawn, strict=True))
         for i, posterior in posteriors.items():
-            evidence[i] = posterior.diagnostics["log_evidence"]
+            evidence[i] = _sampled_evidence(posterior, hypotheses[i].name, evidence[i])
     first = [group[int(np.argmax(evidence[group]))] for group in members]
     odds = np.array([hypotheses[i].odds for i in first])
     return Comparison(
@@ -147,6 +149,20 @@ def compare_models(
         fits=tuple(fits[i] for i in first),
         posteriors=tuple(posteriors.get(i) for i in first),
     )
+
+
+def _sampled_evidence(posterior: Posterior, name: str, laplace: float) -> float:
+    """That of its draws, or of the Laplace approximation where they did not get as far as the posterior."""
+    found = posterior.diagnostics["log_evidence"]
+    if np.isfinite(found):
+        return found
+    warnings.warn(
+        f"importance sampling of the hypothesis {name!r} did not reach its posterior: its evidence is that of the "
+        "Laplace approximation; more draws (n_draws) may reach it",
+        JaxblendWarning,
+        stacklevel=3,
+    )
+    return laplace
 
 
 def _fitted(observations, h: Hypothesis) -> Fit:

@@ -128,7 +128,7 @@ def importance_draws(task: Task, key, n_draws: int) -> Drawn:
     proposal = task.widened(surrogate)
     swarm = importance_in_steps(surrogate, proposal, first, n_draws=n_draws)
     error, shift = _density_error(swarm.z, surrogate, task)
-    far = ~(error <= _UNCORRECTED)  # or NaN
+    far = ~(error <= _UNCORRECTED) & (swarm.reached >= 1)  # or NaN
     swarm = corrected(swarm, surrogate, _InPixels(surrogate, task.item), proposal, then, far)
     exact = far & (swarm.reached >= 1)
     error, shift = (jnp.where(exact, 0.0, value) for value in (error, shift))

@@ -46,12 +46,14 @@ def _importance(fits: Sequence[Fit], keys, s: Settings) -> list[Posterior]:
     def about(fit, task, drawn):
         swarm = drawn.run
         steps = swarm.log_weights[~np.isnan(swarm.log_weights[:, 0])]  # those towards the density in pixels, too
+        gain = float(swarm.log_evidence + drawn.evidence_shift) if swarm.reached >= 1 else np.nan
+        evidence = _log_evidence(fit, task, gain)
         return {
             "effective_draws": effective_from_ancestors(drawn.quantities[0, :, : fit.n], swarm.ancestor),
             "k_hat": max((k_hat(step) for step in steps), default=np.inf) if swarm.reached >= 1 else np.inf,
             "plain_k_hat": k_hat(swarm.plain_log_weights),
             "steps": len(steps),
-            "log_evidence": _log_evidence(fit, task, float(swarm.log_evidence + drawn.evidence_shift)),
+            "log_evidence": evidence,
             "density_error": float(drawn.density_error),
             "modes": task.proposal.n_modes,
         }

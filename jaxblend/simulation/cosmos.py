@@ -20,7 +20,7 @@ __all__ = ["read_cosmos"]
 
 FIT_COLUMNS = ("sersicfit", "bulgefit", "use_bulgefit", "viable_sersic", "hlr", "flux")
 HST_BAND = "f814w"
-HST_MAGNITUDES = ("mag_auto", "MAG")
+HST_MAGNITUDE = "mag_auto"
 NO_MAGNITUDE = 90.0  # catalogues write 99, or -99, where they have none
 
 
@@ -101,8 +101,8 @@ def _magnitude(catalog: galsim.GalaxySample, data: np.ndarray, band: str, column
     if wanted in names:
         return np.asarray(data[wanted], float)
     if band == HST_BAND and band not in columns:
-        if HST_MAGNITUDES[0] in names:
-            return np.asarray(data[HST_MAGNITUDES[0]], float)
+        if HST_MAGNITUDE in names:
+            return np.asarray(data[HST_MAGNITUDE], float)
         if catalog.canMakeReal():
             images = cast("galsim.RealGalaxyCatalog", catalog.real_cat)
             return np.asarray(images.mag, float)[catalog.orig_index]

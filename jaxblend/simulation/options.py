@@ -63,6 +63,8 @@ class ObservingOptions:
     decentring: str = "perfect"
 
     def __post_init__(self) -> None:
+        if self.stamp_size < 4:
+            raise ValueError(f"Got stamp_size={self.stamp_size} pixels, expected at least 4.")
         if self.variance not in ("sky", "model"):
             raise ValueError(f'Got variance={self.variance!r}, expected "sky" or "model".')
         if not isinstance(self.noise, bool) and self.noise not in NOISE_KINDS:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jaxblend.simulation.survey import Survey
 
 MOFFAT_BETA = 3.5
+PSF_FLUX_TOLERANCE = 1e-3
 ARCSEC_PER_RADIAN = 180.0 * 3600.0 / np.pi
 
 
@@ -43,16 +44,16 @@ def survey_psfs(
     Raises
     ------
     ValueError
-        If the name is unknown, or the number of objects is not the number of bands.
+        If the name is unknown, the number of objects is not the number of bands, or the flux of one is not 1.
     """
     import galsim
 
     if kind is None:
         kind = default_kind(survey)
     if isinstance(kind, galsim.GSObject):
-        return (kind,) * len(survey.bands)
+        return _of_unit_flux((kind,) * len(survey.bands))
     if not isinstance(kind, str):
-        return _one_per_band(tuple(kind), survey)
+        return _of_unit_flux(_one_per_band(tuple(kind), survey))
     if kind == "kolmogorov":
         return tuple(galsim.Kolmogorov(fwhm=float(fwhm)) for fwhm in survey.psf_fwhm)
     if kind == "moffat":
@@ -169,6 +170,14 @@ def _one_per_band(psfs: tuple[galsim.GSObject, ...], survey: Survey) -> tuple[ga
             f"Got {len(psfs)} PSFs for the {len(survey.bands)} bands {list(survey.bands)}: "
             "give one GalSim object, or one per band."
         )
+    return psfs
+
+
+def _of_unit_flux(psfs: tuple[galsim.GSObject, ...]) -> tuple[galsim.GSObject, ...]:
+    """Refuse PSFs whose flux would change that of what is seen through them."""
+    wrong = [float(psf.flux) for psf in psfs if abs(psf.flux - 1.0) > PSF_FLUX_TOLERANCE]
+    if wrong:
+        raise ValueError(f"Got a PSF of flux {wrong[0]:.6g}, expected 1: give psf.withFlux(1).")
     return psfs
 
 

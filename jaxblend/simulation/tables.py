@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["read_sources"]
 
 SHAPE = ("radius", "a", "b", "axis_ratio", "position_angle", "g1", "g2")
+FAINTEST = 60.0  # magnitude
+STEEPEST = 20.0  # Sersic index
 WHOLE = ("sersic_index", "is_star", "redshift", "x", "y", "ra", "dec")
 
 
@@ -85,6 +87,9 @@ def read_sources(
     index = np.where(star, np.nan, named.read("sersic_index", default=np.nan))
     bulge, point = _fractions(named, bands, star, index)
     single = np.isfinite(index)
+    named.check(
+        single & ~((index > 0) & (index < STEEPEST)), f"have a sersic_index that is not between 0 and {STEEPEST}"
+    )
     radius, g = named.ellipse("", single)
     exact = sersic == "exact" and bool(single.any())
     return SkySources(
@@ -110,7 +115,9 @@ def _names(bands: tuple[str, ...]) -> list[str]:
 
 def _magnitudes(named: ColumnMap, bands: tuple[str, ...]) -> np.ndarray:
     magnitude = np.stack([named.read(f"mag_{band}") for band in bands], axis=1)
-    named.check((~np.isfinite(magnitude)).any(axis=1), f"have no finite magnitude in all of {list(bands)}")
+    # -99 and 99 stand for no magnitude in many tables.
+    unknown = ~(np.abs(magnitude) < FAINTEST)
+    named.check(unknown.any(axis=1), f"have no magnitude between -{FAINTEST} and {FAINTEST} in all of {list(bands)}")
     return magnitude
 
 
@@ -148,7 +155,9 @@ def _components(
 
 def _places(named: ColumnMap) -> np.ndarray | None:
     if named.has("x", "y"):
-        return np.stack([named.read("x", "arcsec"), named.read("y", "arcsec")], axis=1)
+        places = np.stack([named.read("x", "arcsec"), named.read("y", "arcsec")], axis=1)
+        named.check(~np.isfinite(places).all(axis=1), "have no finite x and y")
+        return places
     if named.has("ra", "dec"):
         return tangent_plane(named.read("ra", "deg"), named.read("dec", "deg"))
     return None

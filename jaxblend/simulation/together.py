@@ -10,9 +10,11 @@ import numpy as np
 
 from jaxblend.simulation import streams
 from jaxblend.simulation.blend import Blend, observe, simulate
+from jaxblend.simulation.catsim import read_catsim
 from jaxblend.simulation.options import ObservingOptions, SimulationOptions, keywords_of, parse_options
 from jaxblend.simulation.population import draw_population
 from jaxblend.simulation.sample import checked_key, numpy_generator
+from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey
 
 __all__ = ["simulate_surveys"]
@@ -36,7 +38,7 @@ def simulate_surveys(surveys: Sequence[Survey], *, key: jax.Array, **options: An
         ``jax.random.key(seed)``.
     **options
         As in `simulate`. `stamp_size` counts pixels of the first survey. A `catalog` has magnitudes in the bands of
-        all; PSFs that are GalSim objects serve all alike.
+        all; one PSF that is a GalSim object serves all alike.
 
     Returns
     -------
@@ -46,18 +48,23 @@ def simulate_surveys(surveys: Sequence[Survey], *, key: jax.Array, **options: An
     Raises
     ------
     ValueError, TypeError
-        As `simulate`; or if there is no survey.
+        As `simulate`; or if there is no survey, or an option is of one survey's pixels or bands: show the others the
+        sky of the first blend with `observe` then.
     """
     surveys, key = tuple(surveys), checked_key(key)
     if not surveys:
         raise ValueError("Got no surveys, expected at least one.")
     chosen = parse_options(SimulationOptions, options)
+    _check_shared(chosen)
+    width = chosen.stamp_size * surveys[0].pixel_scale
     if chosen.catalog is None:
         rng = numpy_generator(jax.random.fold_in(key, streams.SURVEYS))
+        n = max(_POOL, chosen.effective_layout.pool_size(width))
         faintest = chosen.effective_selection.max_magnitude + 0.5
-        options = {**options, "catalog": draw_population(rng, _POOL, surveys, max_magnitude=faintest)}
+        options = {**options, "catalog": draw_population(rng, n, surveys, max_magnitude=faintest)}
+    elif not isinstance(chosen.catalog, SkySources):
+        options = {**options, "catalog": read_catsim(chosen.catalog, surveys)}
     first = simulate(surveys[0], key=key, **options)
-    width = chosen.stamp_size * surveys[0].pixel_scale
     shared = {name: getattr(chosen, name) for name in ObservingOptions.__dataclass_fields__}
     others = [
         observe(
@@ -70,3 +77,12 @@ def simulate_surveys(surveys: Sequence[Survey], *, key: jax.Array, **options: An
         for number, survey in enumerate(surveys[1:], start=1)
     ]
     return (first, *others)
+
+
+def _check_shared(options: SimulationOptions) -> None:
+    """Refuse what is of one survey's pixels or bands."""
+    if options.noise_correlation is not None or isinstance(options.psf, list | tuple):
+        raise ValueError(
+            "Got noise_correlation, or a PSF for each band, for surveys whose pixels and bands differ: simulate the "
+            "first, and give observe(blend.sources, blend.offsets, survey, ...) those of each other."
+        )

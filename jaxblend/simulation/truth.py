@@ -89,6 +89,11 @@ def stack_truths(truths: Iterable[astropy.table.QTable]) -> astropy.table.QTable
 
     What differs between blends, their shear, becomes columns ``shear_g1, shear_g2``; the other metadata is that of the
     first blend.
+
+    Raises
+    ------
+    ValueError
+        If they are of several surveys, or of different bands.
     """
     from astropy.table import vstack
 
@@ -96,10 +101,15 @@ def stack_truths(truths: Iterable[astropy.table.QTable]) -> astropy.table.QTable
     for number, truth in enumerate(truths):
         table: Any = truth.copy()  # astropy's types do not know its meta
         table.add_column(np.full(len(table), number), name="blend", index=0)
+        for name in ("survey", "bands"):
+            if tables and table.meta[name] != tables[0].meta[name]:
+                raise ValueError(f"Got blends of {name} {tables[0].meta[name]} and {table.meta[name]}, expected one.")
         shear = table.meta.pop("shear", None)
         if shear is not None:
             table["shear_g1"], table["shear_g2"] = (np.full(len(table), shear[name]) for name in ("g1", "g2"))
         tables.append(table)
+    if not tables:
+        raise ValueError("Got no truths, expected at least one.")
     meta = tables[0].meta
     for table in tables:
         table.meta = {}

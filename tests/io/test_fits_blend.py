@@ -22,3 +22,17 @@ def test_a_blend_as_fits_is_read_again(tmp_path):
     bare = write_fits(blend, tmp_path / "bare.fits", isolated=False)
     with fits.open(bare) as hdus:
         assert [hdu.name for hdu in hdus[1:]] == ["IMAGE", "WEIGHT", "PSF"]
+
+
+def test_correlated_noise_comes_back(tmp_path):
+    lag = np.arange(-1, 2)
+    blend = jb.simulate(
+        jb.get_survey("LSST", "gr"),
+        key=jax.random.key(0),
+        stamp_size=24,
+        n_sources=1,
+        noise="sky",
+        noise_correlation=0.3 ** (lag[:, None] ** 2 + lag**2),
+    )
+    found = read_fits(write_fits(blend, tmp_path / "blend.fits"))
+    np.testing.assert_allclose(found.noise_correlation, blend.observation.noise_correlation, atol=1e-6)

@@ -16,11 +16,11 @@ def drawn():
 
 @pytest.fixture
 def path(drawn, tmp_path):
-    return write_blends(iter(drawn), tmp_path / "some")
+    return write_blends(iter(drawn), tmp_path / "some_25.3")
 
 
 def test_gives_back_what_was_drawn(drawn, path):
-    assert path.name == "some.h5"
+    assert path.name == "some_25.3.h5"
     with BlendFile(path) as blends:
         assert len(blends) == 3
         assert "3 blends" in repr(blends)
@@ -38,6 +38,7 @@ def test_gives_back_what_was_drawn(drawn, path):
                 assert found.truth[column].unit == blend.truth[column].unit
                 np.testing.assert_array_equal(found.truth[column], blend.truth[column])
             assert found.truth.meta["reference_band"] == "r"
+            assert set(found.truth["kind"]) <= {"galaxy", "star"}
 
 
 def test_any_blend_by_its_number(drawn, path):

@@ -68,3 +68,8 @@ def test_wrong_input_is_refused():
         precision_in_bins(np.zeros((2, 3), int), np.zeros((3, 3)), edges=EDGES)
     with pytest.raises(ValueError, match="values is NaN"):
         recall_in_bins([0], [np.nan], edges=EDGES)
+
+
+def test_a_source_alone_has_a_neighbour_at_infinity():
+    found = recall_in_bins(np.array([0, -1]), np.array([2.0, np.inf]), edges=[0.0, 5.0, np.inf])
+    np.testing.assert_array_equal(found.count, [1, 1])

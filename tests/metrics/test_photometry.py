@@ -150,3 +150,12 @@ def test_what_does_not_fit_is_refused():
         residual_summary([np.nan, 0.1], limit=1.0)
     with pytest.raises(ValueError, match="residual must be one number per blend"):
         flux_conservation(np.ones((2, 3)), np.ones((2, 3)), residual=np.ones(3))
+
+
+def test_errors_have_gradients_where_truths_are_nothing():
+    import jax
+
+    flux, truth, where = jnp.array([2.0, 0.0, jnp.nan]), jnp.array([1.0, 0.0, 1.0]), jnp.array([True, True, False])
+    slope = jax.grad(lambda f: jnp.nansum(flux_residual(f, truth, where=where)))(flux)
+    np.testing.assert_allclose(slope[0], 1.0)
+    assert np.isfinite(slope).all()

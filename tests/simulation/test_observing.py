@@ -67,6 +67,21 @@ def test_several_surveys_see_one_sky():
     np.testing.assert_array_equal(noisy[1].isolated, vis.isolated)
     with pytest.raises(ValueError, match="no surveys"):
         simulate_surveys([], key=KEY)
+    with pytest.raises(ValueError, match="whose pixels and bands differ"):
+        simulate_surveys([LSST, euclid], key=KEY, noise="sky", noise_correlation=CORRELATION, **SMALL)
+
+
+def test_a_psf_that_changes_fluxes_is_refused():
+    import galsim
+
+    with pytest.raises(ValueError, match="PSF of flux 2, expected 1"):
+        draw(psf=galsim.Moffat(beta=3, fwhm=0.8, flux=2))
+
+
+def test_truths_of_several_surveys_are_no_table():
+    blends = simulate_surveys([LSST, jb.get_survey("Euclid_VIS")], key=KEY, **SMALL)
+    with pytest.raises(ValueError, match="Got blends of survey LSST and"):
+        stack_truths(b.truth for b in blends)
 
 
 def test_truths_of_many_blends_are_one_table():

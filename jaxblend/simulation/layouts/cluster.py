@@ -86,7 +86,7 @@ class Cluster(AbstractLayout):
         where, advice = "on the stamp beside the cluster", "or lower `field_per_arcmin2`"
         draw = in_square(candidates.side / 2)
         others, places = fill(candidates, rng, count, draw, where=where, advice=advice, beside=list(offsets))
-        bands = candidates.survey.bands
+        bands = tuple(band for band in members.bands if band in others.bands)
         return SkySources.concatenate(members.in_bands(bands), others.in_bands(bands)), np.vstack([offsets, places])
 
     @property
