@@ -153,8 +153,6 @@ def test_what_does_not_fit_is_refused():
 
 
 def test_errors_have_gradients_where_truths_are_nothing():
-    import jax
-
     flux, truth, where = jnp.array([2.0, 0.0, jnp.nan]), jnp.array([1.0, 0.0, 1.0]), jnp.array([True, True, False])
     slope = jax.grad(lambda f: jnp.nansum(flux_residual(f, truth, where=where)))(flux)
     np.testing.assert_allclose(slope[0], 1.0)
