@@ -131,7 +131,7 @@ def test_none_twice_while_others_remain(survey):
 def test_signatures_name_every_option_with_its_default():
     options = {"n_sources", "catalog", "max_sources", "max_offset", "selection", "layout"}
     options |= {"rotate", "shear", "shear_positions", "dither"}
-    seeing = {"stamp_size", "psf", "noise", "variance", "gsparams", "decentring"}
+    seeing = {"stamp_size", "psf", "noise", "noise_correlation", "variance", "artefacts", "gsparams", "decentring"}
     assert set(inspect.signature(simulate).parameters) == {"survey", "key"} | options | seeing
     assert set(inspect.signature(simulate_blends).parameters) == {"survey", "n", "key"} | options | seeing
     assert set(inspect.signature(observe).parameters) == {"sources", "offsets", "survey", "key"} | seeing
