@@ -197,6 +197,7 @@ def test_a_swarm_with_one_ancestor_is_worth_one_draw():
     assert two < 200
 
 
+@pytest.mark.slow
 def test_auto_falls_back_to_chains_where_importance_cannot_be_trusted(fit, monkeypatch):
     monkeypatch.setattr(verb, "_TRUSTED", -np.inf)
     posterior = jb.sample(fit, key=jax.random.key(0), n_draws=250, warmup=150)

@@ -1,5 +1,7 @@
 """Draws of a blend whose noise is correlated: widths against the dense Fisher matrix, and those of white noise."""
 
+import functools
+
 import galsim
 import jax
 import numpy as np
@@ -52,11 +54,12 @@ def covariance_of(correlation):
 
 @pytest.fixture(scope="module")
 def posteriors():
-    """Draws with the correlation by two methods, and without it by one, of one image."""
+    """Draws of one image by the noise that is assumed and the method; each drawn when it is first asked for."""
     white = np.random.default_rng(8).normal(size=(SIZE + 2, SIZE + 2))
     image = sum(drawn(*values) for values in TRUTH.values()) + fftconvolve(white, KERNEL, "valid")
-    found = {}
-    for name, correlation in (("correlated", CORRELATION), ("white", None)):
+
+    @functools.cache
+    def draws(noise, method):
         obs = jb.Observation(
             image,
             1.0,
@@ -64,14 +67,13 @@ def posteriors():
             pixel_scale=SCALE,
             bands="r",
             zero_point=27.0,
-            noise_correlation=correlation,
+            noise_correlation=CORRELATION if noise == "correlated" else None,
         )
         fit = jb.fit(obs, POSITIONS, model=jb.Exponential(), stars=[True, False])
-        found[name, "importance"] = jb.sample(fit, key=jax.random.key(1), method="importance", n_draws=400)
-        if correlation is not None:
-            options = {"n_draws": 500, "warmup": 100, "chains": 2}
-            found[name, "nuts"] = jb.sample(fit, key=jax.random.key(2), method="nuts", **options)
-    return found
+        options = {"n_draws": 500, "warmup": 100, "chains": 2} if method == "nuts" else {"n_draws": 400}
+        return jb.sample(fit, key=jax.random.key(1), method=method, **options)
+
+    return draws
 
 
 def widths(posterior):
@@ -81,23 +83,29 @@ def widths(posterior):
 
 
 @pytest.mark.parametrize(
-    ("noise", "method"), [("correlated", "nuts"), ("correlated", "importance"), ("white", "importance")]
+    ("noise", "method"),
+    [
+        pytest.param("correlated", "nuts", marks=pytest.mark.slow),
+        ("correlated", "importance"),
+        ("white", "importance"),
+    ],
 )
 def test_widths_are_those_of_the_dense_gaussian(posteriors, noise, method):
     expected = expected_widths(covariance_of(CORRELATION) if noise == "correlated" else np.eye(SIZE**2))
-    np.testing.assert_allclose(widths(posteriors[noise, method]), expected, rtol=0.2)
+    np.testing.assert_allclose(widths(posteriors(noise, method)), expected, rtol=0.2)
 
 
-@pytest.mark.parametrize("method", ["nuts", "importance"])
+@pytest.mark.parametrize("method", [pytest.param("nuts", marks=pytest.mark.slow), "importance"])
 def test_correlated_noise_makes_posteriors_wider(posteriors, method):
     expected = expected_widths(covariance_of(CORRELATION)) / expected_widths(np.eye(SIZE**2))
     assert (expected > 1.3).all()
-    ratio = widths(posteriors["correlated", method]) / widths(posteriors["white", "importance"])
+    ratio = widths(posteriors("correlated", method)) / widths(posteriors("white", "importance"))
     np.testing.assert_allclose(ratio, expected, rtol=0.2)
 
 
+@pytest.mark.slow
 def test_nuts_and_importance_agree(posteriors):
-    nuts, importance = posteriors["correlated", "nuts"], posteriors["correlated", "importance"]
+    nuts, importance = posteriors("correlated", "nuts"), posteriors("correlated", "importance")
     assert nuts.diagnostics["r_hat"] < 1.05
     assert importance.diagnostics["k_hat"] < 0.7
     np.testing.assert_allclose(widths(nuts), widths(importance), rtol=0.2)
@@ -106,6 +114,6 @@ def test_nuts_and_importance_agree(posteriors):
         assert abs(one.mean() - two.mean()) < 0.3 * one.std()
 
 
-@pytest.mark.parametrize("method", ["nuts", "importance"])
+@pytest.mark.parametrize("method", [pytest.param("nuts", marks=pytest.mark.slow), "importance"])
 def test_what_is_sampled_is_the_density_in_pixels(posteriors, method):
-    assert posteriors["correlated", method].diagnostics["density_error"] < 0.5
+    assert posteriors("correlated", method).diagnostics["density_error"] < 0.5
