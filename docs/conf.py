@@ -31,6 +31,8 @@ nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
+suppress_warnings = ["ref.python"]  # a word such as "table" that names a type here is an attribute of two classes, too
+
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = False  # it reads defaults from the source, and simulate takes its own from a dataclass
