@@ -43,7 +43,7 @@ def blend_fraction(
 
     There are as many blend fractions as there are ways to call a source blended: state the measure and the limit. In
     LSST's full depth, for example, about 62 % of the galaxies likely to be detected have 1 % or more of the flux in
-    their pixels from others [1]: the measure is that work's purity (`jaxblend.metrics.blendedness.purity`), the limit
+    their pixels from others: the measure is that work's purity (`jaxblend.metrics.blendedness.purity`), the limit
     0.01 of one minus it.
 
     Parameters
@@ -68,7 +68,7 @@ def blend_fraction(
 
     References
     ----------
-    .. [1] Sanchez, Mendoza, Kirkby & Burchat 2021, arXiv:2103.02078.
+    Sanchez, Mendoza, Kirkby & Burchat 2021, arXiv:2103.02078 (the 62 %).
     """
     if (above is None) == (below is None):
         raise ValueError(f"give one limit, above= for blendedness or below= for separations; got {above} and {below}")

@@ -23,7 +23,7 @@ def efficiency_matrix(
 ) -> Float[Array, "T T"]:
     """Count blends by their number of true sources (column) and how many of them were found (row).
 
-    It is the matrix of the Blending ToolKit [1]: perfect detection fills the diagonal alone. Detections without a
+    It is the matrix of the Blending ToolKit: perfect detection fills the diagonal alone. Detections without a
     partner are not in it; give `MatchCounts.detected` in place of the first argument to see numbers of detections.
 
     Parameters
@@ -52,8 +52,7 @@ def efficiency_matrix(
 
     References
     ----------
-    .. [1] Mendoza et al. 2025, Open J. Astrophys. 8, doi:10.33232/001c.129699; in its code,
-       ``btk.metrics.utils.effmat``.
+    Mendoza et al. 2025, Open J. Astrophys. 8, doi:10.33232/001c.129699; in its code, ``btk.metrics.utils.effmat``.
     """
     row, column, where = alike(where, matched=matched, true=true)
     max_sources = _max_sources(row, column, max_sources)

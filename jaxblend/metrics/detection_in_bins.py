@@ -27,13 +27,13 @@ class BinnedShare(NamedTuple):
     share
         Those of them with a partner, over all of them.
     lower, upper
-        Ends of the 68 % interval of the share that Wilson [1] gives for independent sources. It stays between 0 and 1
+        Ends of the 68 % interval of the share that Wilson gives for independent sources. It stays between 0 and 1
         and has a width even where all or none are found. Sources of one blend depend on each other, which makes it
         too narrow.
 
     References
     ----------
-    .. [1] Wilson 1927, J. Am. Stat. Assoc. 22, 209: ``(p + 1 / 2n ± sqrt(p (1 - p) / n + 1 / 4n²)) / (1 + 1 / n)``.
+    Wilson 1927, J. Am. Stat. Assoc. 22, 209: ``(p + 1 / 2n ± sqrt(p (1 - p) / n + 1 / 4n²)) / (1 + 1 / n)``.
     """
 
     edges: Float[Any, " J+1"]
