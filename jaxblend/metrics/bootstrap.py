@@ -29,7 +29,8 @@ class Binned(NamedTuple):
     value
         What the statistic returns, an array or a NamedTuple of arrays, each with a leading axis of bins.
     error
-        Of the same form: standard deviation of the statistic when blends are drawn again. NaN where the value is.
+        Of the same form: standard deviation of the statistic when blends are drawn again. NaN where the value is, and
+        in bins of one blend.
     """
 
     edges: Float[np.ndarray, " M+1"]
@@ -96,8 +97,15 @@ def in_bins(
     padded = tuple(column[np.minimum(slots, n - 1)] for column in columns)
     value, again = _resampled(statistic, padded, jnp.asarray(bins), key, len(edges) - 1, n_bootstrap)
     value = jax.tree.map(np.asarray, value)
-    error = jax.tree.map(lambda one, many: np.where(np.isfinite(one), scatter(many), np.nan), value, again)
-    count = np.array([(index == number).sum() for number in range(len(edges) - 1)])
+    inside = [index == number for number in range(len(edges) - 1)]
+    several = np.array([len(np.unique(blend[which])) > 1 for which in inside])  # one alone does not scatter
+
+    def errors(one, many):
+        known = several.reshape(-1, *[1] * (one.ndim - 1)) & np.isfinite(one)
+        return np.where(known, scatter(many), np.nan)
+
+    error = jax.tree.map(errors, value, again)
+    count = np.array([which.sum() for which in inside])
     return Binned(edges, count, value, error)
 
 

@@ -107,3 +107,18 @@ def test_what_does_not_fit_is_refused():
         in_bins(mean, (np.arange(2),), values=[1, 2], edges=[2, 1], key=KEY)
     with pytest.raises(ValueError, match="n_bootstrap"):
         in_bins(mean, (np.arange(2),), **given, n_bootstrap=1)
+
+
+def test_a_bin_of_one_blend_has_no_error():
+    found = in_bins(
+        lambda x, where: jnp.sum(jnp.where(where, x, 0.0)) / where.sum(),
+        (np.array([1.0, 2.0, 3.0, 4.0]),),
+        values=[0.5, 0.5, 1.5, 1.5],
+        edges=[0.0, 1.0, 2.0],
+        key=jax.random.key(0),
+        blend=[0, 0, 1, 2],
+        n_bootstrap=50,
+    )
+    np.testing.assert_allclose(found.value, [1.5, 3.5])
+    assert np.isnan(found.error[0])
+    assert found.error[1] > 0
