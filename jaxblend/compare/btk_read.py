@@ -11,8 +11,9 @@ from jaxtyping import Float
 
 from jaxblend.compare.btk_plain import to_pixels
 from jaxblend.forward.observation import Observation
+from jaxblend.io.surveys import electron_photometry
 from jaxblend.simulation import psf_from_galsim
-from jaxblend.simulation.survey import in_unit
+from jaxblend.simulation.survey import in_unit, reference_band
 from jaxblend.simulation.truth import blendedness, signal_to_noise
 
 if TYPE_CHECKING:
@@ -79,9 +80,9 @@ def read_blends(batch: Any, rows: Sequence[int], *, psf: Any, photon_noise: bool
     """Make the blends in some rows of a batch; arguments as for `blends_from_btk`."""
     codex, scale = batch.survey, in_unit(batch.survey.pixel_scale, "arcsec")
     bands = tuple(codex.available_filters)
-    zero_point, sky = _photometry(codex, bands)
+    zero_point, sky = electron_photometry(codex, bands)
     image_psf = psf_from_galsim(_checked_psf(batch.psf if psf is None else psf), pixel_scale=scale)
-    reference = bands.index("r") if "r" in bands else len(bands) // 2
+    reference = bands.index(reference_band(bands))
     for row in rows:
         table = batch.catalog_list[row]
         positions = to_pixels(batch.wcs, table)
@@ -98,15 +99,6 @@ def read_blends(batch: Any, rows: Sequence[int], *, psf: Any, photon_noise: bool
         )
         truth = _truth(table, positions, isolated, observation, sky=sky, reference=reference)
         yield BTKBlend(observation, truth, isolated, positions)
-
-
-def _photometry(codex, bands):
-    """AB magnitude of an electron, and the sky's electrons per pixel, in each band of a surveycodex survey."""
-    filters = [codex.get_filter(band) for band in bands]
-    exposure = np.array([in_unit(f.full_exposure_time, "s") for f in filters])
-    zero_point = np.array([f.zeropoint.value for f in filters]) + 2.5 * np.log10(exposure)
-    brightness = np.array([f.sky_brightness.value for f in filters])
-    return zero_point, 10.0 ** (-0.4 * (brightness - zero_point)) * in_unit(codex.pixel_scale, "arcsec") ** 2
 
 
 def _checked_psf(psf):

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from jaxblend.detection import detect
 from jaxblend.forward import checks
 from jaxblend.forward.observation import Observation
 
 if TYPE_CHECKING:
     from astropy.table import QTable
 
-__all__ = ["Deblended", "Deblender"]
+__all__ = ["Deblended", "Deblender", "detected_positions"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +97,12 @@ class Deblender(ABC):
             raise ValueError(f"a deblender takes one Observation, got {type(observation).__name__}")
         given = None if positions is None else _inside(checks.positions(positions), observation.shape)
         return self.separate(observation, given if self.uses_positions else None)
+
+
+def detected_positions(observation: Observation) -> Float[np.ndarray, "n 2"]:
+    """Pixel x, y of what `jaxblend.detect` finds, for deblenders that do not look for sources."""
+    found = detect(observation)
+    return np.stack([np.asarray(found["x"]), np.asarray(found["y"])], axis=1)
 
 
 def _inside(positions, shape):

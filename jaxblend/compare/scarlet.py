@@ -14,8 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from jaxblend.compare.catalog import make_catalog
-from jaxblend.compare.deblender import Deblended, Deblender
-from jaxblend.detection import detect
+from jaxblend.compare.deblender import Deblended, Deblender, detected_positions
 from jaxblend.forward.psf_images import effective_psf
 
 __all__ = ["Scarlet"]
@@ -69,8 +68,7 @@ class Scarlet(Deblender):
         """Start and fit all sources together."""
         scarlet = _import()
         if positions is None:
-            found = detect(observation)
-            positions = np.stack([np.asarray(found["x"]), np.asarray(found["y"])], axis=1)
+            positions = detected_positions(observation)
         n = len(positions)
         images = np.zeros((n, *observation.image.shape), np.float32)
         fluxes, places, flags = np.zeros((n, observation.n_bands)), np.array(positions), np.ones(n, int)

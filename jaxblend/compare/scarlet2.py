@@ -9,10 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from jaxblend.compare.catalog import make_catalog
-from jaxblend.compare.deblender import Deblended, Deblender
+from jaxblend.compare.deblender import Deblended, Deblender, detected_positions
 from jaxblend.compare.optional import require
 from jaxblend.compare.scarlet2_scene import INSTALL, MIN_CORRELATION, declare, match, quiet, source_images, start
-from jaxblend.detection import detect
 from jaxblend.forward.psf_images import effective_psf
 
 __all__ = ["Scarlet2"]
@@ -50,8 +49,7 @@ class Scarlet2(Deblender):
         """Fit all sources together."""
         scarlet2 = require("scarlet2", install=INSTALL)
         if positions is None:
-            found = detect(observation)
-            positions = np.stack([np.asarray(found["x"]), np.asarray(found["y"])], axis=1)
+            positions = detected_positions(observation)
         images = np.zeros((0, *observation.image.shape), np.float32)
         fluxes, centers = np.zeros((0, observation.n_bands)), positions
         if len(positions):

@@ -42,14 +42,14 @@ class LaplaceMixture(eqx.Module):
         return int(np.isfinite(self.log_share).sum())
 
     def draw_all(self, key, n: int) -> Float[Array, "n_draws n"]:
-        """``n`` draws of z, each mode in proportion to its share as closely as whole numbers allow."""
+        """``n`` draws of z, each component in proportion to its share as closely as whole numbers allow."""
         which, inside = jax.random.split(key)
         places = (jnp.arange(n) + jax.random.uniform(which)) / n
         upto = jnp.cumsum(jnp.exp(self.log_share))
         return self._drawn(inside, jnp.searchsorted(upto / upto[-1], jnp.minimum(places, 1.0)))
 
     def one_of_each(self, key, n: int) -> Float[Array, "n_starts n"]:
-        """``n`` draws of z, from the modes that have a share in turn."""
+        """``n`` draws of z, from the components that have a share in turn."""
         return self._drawn(key, jnp.arange(n) % jnp.sum(jnp.isfinite(self.log_share)))
 
     def _drawn(self, key, m: Int[Array, " n_draws"]) -> Float[Array, "n_draws n"]:

@@ -55,11 +55,12 @@ def with_ridges(
     optimum = jnp.zeros(n, mixture.place.dtype)
     walks = each(lambda k: _walk(potential, curvature, log_flux, optimum, k), jnp.arange(len(present)))
 
+    highest = potential(optimum)
+
     def component(place):
         narrow = jnp.linalg.cholesky(curvature(place)).T
         log_det = jnp.sum(jnp.log(jnp.diagonal(narrow)))
-        # The potential is counted from that of the first mode.
-        evidence = potential(optimum) - potential(place) - log_det
+        evidence = highest - potential(place) - log_det  # over that of the first mode
         return place, jax.scipy.linalg.solve_triangular(narrow, jnp.eye(n)), narrow, log_det, evidence
 
     *faded, evidence = each(component, walks.reshape(-1, n))

@@ -45,19 +45,16 @@ def get_survey(name: str, bands: str | Sequence[str] | None = None) -> Survey:
     codex = _find_survey(name)
     names = _parse_bands(bands, codex.available_filters, codex.name)
     filters = [codex.get_filter(band) for band in names]
-    pixel_scale = in_unit(codex.pixel_scale, "arcsec")
-    exposure_time = np.array([in_unit(f.full_exposure_time, "s") for f in filters])
-    zero_point = np.array([f.zeropoint.value for f in filters]) + 2.5 * np.log10(exposure_time)
-    sky_brightness = np.array([f.sky_brightness.value for f in filters])
+    zero_point, sky_level = electron_photometry(codex, names)
     wavelength = np.array([wavelength_nm(f) for f in filters])
     return Survey(
         name=codex.name,
         bands=names,
-        pixel_scale=pixel_scale,
+        pixel_scale=in_unit(codex.pixel_scale, "arcsec"),
         zero_point=zero_point,
         psf_fwhm=np.array([in_unit(f.psf_fwhm, "arcsec") for f in filters]),
-        sky_level=10.0 ** (-0.4 * (sky_brightness - zero_point)) * pixel_scale**2,
-        exposure_time=exposure_time,
+        sky_level=sky_level,
+        exposure_time=np.array([in_unit(f.full_exposure_time, "s") for f in filters]),
         effective_wavelength=wavelength,
         gain=float(codex.gain.value),
         mirror_diameter=in_unit(codex.mirror_diameter, "m"),
@@ -65,6 +62,15 @@ def get_survey(name: str, bands: str | Sequence[str] | None = None) -> Survey:
         airmass=float(codex.zeropoint_airmass.value),
         codex_version=_codex_version(),
     )
+
+
+def electron_photometry(codex: surveycodex.survey.Survey, bands: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """AB magnitude (C,) of an electron in the full exposure, and the sky's electrons (C,) per pixel."""
+    filters = [codex.get_filter(band) for band in bands]
+    exposure_time = np.array([in_unit(f.full_exposure_time, "s") for f in filters])
+    zero_point = np.array([f.zeropoint.value for f in filters]) + 2.5 * np.log10(exposure_time)
+    sky_brightness = np.array([f.sky_brightness.value for f in filters])
+    return zero_point, 10.0 ** (-0.4 * (sky_brightness - zero_point)) * in_unit(codex.pixel_scale, "arcsec") ** 2
 
 
 def list_surveys() -> list[str]:

@@ -15,7 +15,7 @@ from jaxblend.simulation.galsim_truth import draw_isolated
 from jaxblend.simulation.noise import noisy
 from jaxblend.simulation.options import ObservingOptions, SimulationOptions, keywords_of, parse_options
 from jaxblend.simulation.psf import observation_psf, survey_psfs
-from jaxblend.simulation.sample import checked_key, numpy_generator
+from jaxblend.simulation.sample import checked_key
 from jaxblend.simulation.scene import Stage
 from jaxblend.simulation.seeds import draw_seeds
 from jaxblend.simulation.sources import SkySources
@@ -185,9 +185,9 @@ def _observe(
 ) -> Blend:
     shape = (options.stamp_size, options.stamp_size)
     positions = offsets / survey.pixel_scale + 0.5 * (options.stamp_size - 1)
-    kind = (
-        options.psf.draw(_generator(key, streams.PSF), survey) if isinstance(options.psf, VaryingPSF) else options.psf
-    )
+    kind = options.psf
+    if isinstance(kind, VaryingPSF):
+        kind = kind.draw(streams.generator(key, streams.PSF), survey)
     psfs = survey_psfs(survey, kind)
     isolated = draw_isolated(sources, positions, survey, psfs=psfs, shape=shape, gsparams=options.gsparams)
     model = isolated.sum(axis=0)
@@ -207,7 +207,7 @@ def _observe(
     truth = truth_table(
         sources, positions, isolated, survey, variance=variance, variance_from=options.variance, about=about
     )
-    rng = _generator(key, streams.SEEDS)
+    rng = streams.generator(key, streams.SEEDS)
     seeds = draw_seeds(options.decentring, positions, image, weight, psfs=psfs, survey=survey, rng=rng)
     return Blend(
         observation,
@@ -227,16 +227,12 @@ def _detected(
     """Image and weight with noise and the detector's defects."""
     image, kind = model, options.noise_kind
     if kind is not None:
-        rng = _generator(key, streams.NOISE)
+        rng = streams.generator(key, streams.NOISE)
         image = noisy(rng, model, survey.sky_level, kind=kind, correlation=options.noise_correlation)
     if options.artefacts is None:
         return image, weight
-    image, bad = options.artefacts.draw(_generator(key, streams.ARTEFACTS), image, survey.sky_level)
+    image, bad = options.artefacts.draw(streams.generator(key, streams.ARTEFACTS), image, survey.sky_level)
     return image, np.where(bad, 0.0, weight)
-
-
-def _generator(key: jax.Array, stream: int) -> np.random.Generator:
-    return numpy_generator(jax.random.fold_in(key, stream))
 
 
 def _checked_survey(survey: Any) -> Survey:

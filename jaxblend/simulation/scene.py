@@ -15,7 +15,6 @@ from jaxblend.simulation.geometry import shear_matrix
 from jaxblend.simulation.layouts import AbstractLayout
 from jaxblend.simulation.population import draw_population
 from jaxblend.simulation.psf import survey_psfs
-from jaxblend.simulation.sample import numpy_generator
 from jaxblend.simulation.shear import draw_shear
 from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey
@@ -84,10 +83,10 @@ class Stage:
 
     def draw(self, key: jax.Array) -> Scene:
         """Draw the scene of the blend that has this key."""
-        rng = _generator(key, streams.SCENE)
+        rng = streams.generator(key, streams.SCENE)
         candidates = self.catalog if self.catalog is not None else self._draw_candidates(rng)
         if self.options.rotate:
-            angle = _generator(key, streams.ROTATION).uniform(0.0, 2.0 * np.pi, len(candidates.sources))
+            angle = streams.generator(key, streams.ROTATION).uniform(0.0, 2.0 * np.pi, len(candidates.sources))
             candidates = candidates.with_sources(candidates.sources.rotated(angle))
         return self._move(Scene(*self.layout.place(candidates, rng), shear=np.zeros(2)), key)
 
@@ -101,16 +100,12 @@ class Stage:
         """Shear a scene, and then shift it."""
         options, sources, offsets, shear = self.options, scene.sources, scene.offsets, scene.shear
         if options.shear is not None:
-            shear = draw_shear(options.shear, _generator(key, streams.SHEAR))
+            shear = draw_shear(options.shear, streams.generator(key, streams.SHEAR))
             sources = sources.sheared(shear)
             offsets = offsets @ shear_matrix(shear).T if options.shear_positions else offsets
         if options.dither:
-            offsets = offsets + self.survey.pixel_scale * _generator(key, streams.DITHER).uniform(-0.5, 0.5, 2)
+            offsets = offsets + self.survey.pixel_scale * streams.generator(key, streams.DITHER).uniform(-0.5, 0.5, 2)
         return Scene(sources, offsets, shear)
-
-
-def _generator(key: jax.Array, stream: int) -> np.random.Generator:
-    return numpy_generator(jax.random.fold_in(key, stream))
 
 
 def _candidates(sources: SkySources, survey: Survey, options: SimulationOptions) -> Candidates:

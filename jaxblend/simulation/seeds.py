@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxblend.metrics.matching import match
 from jaxblend.simulation.psf import effective_psf_images
 
 if TYPE_CHECKING:
@@ -125,15 +126,7 @@ def match_peaks(positions: np.ndarray, peaks: np.ndarray, farthest: float) -> np
     (n,) array of int
         The peak of each source; -1 where none is within the farthest distance.
     """
-    from scipy.optimize import linear_sum_assignment
-
-    distance = np.hypot(*(positions[:, None] - peaks[None]).transpose(2, 0, 1))
-    near = distance <= farthest
-    source, peak = linear_sum_assignment(np.where(near, distance, (len(positions) + 1) * farthest))
-    peak_of = np.full(len(positions), -1)
-    kept = near[source, peak]
-    peak_of[source[kept]] = peak[kept]
-    return peak_of
+    return match(peaks, positions, max_separation=farthest).index
 
 
 def _refine(values: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:

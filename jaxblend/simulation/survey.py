@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     import surveycodex.filter
 
 PER_BAND = ("zero_point", "psf_fwhm", "sky_level", "exposure_time", "effective_wavelength")
+
+
+def reference_band(bands: Sequence[str]) -> str:
+    """Name the band that one number stands for where there are several: r, or the middle one."""
+    return "r" if "r" in bands else bands[len(bands) // 2]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +91,7 @@ class Survey:
     @property
     def reference_band(self) -> str:
         """The band in which S/N and blendedness are defined: r where there is one, else the middle one."""
-        return "r" if "r" in self.bands else self.bands[len(self.bands) // 2]
+        return reference_band(self.bands)
 
     def band_index(self, band: str) -> int:
         """Find a band in the arrays.

@@ -13,7 +13,7 @@ from jaxblend.simulation.blend import Blend, observe, simulate
 from jaxblend.simulation.catsim import read_catsim
 from jaxblend.simulation.options import ObservingOptions, SimulationOptions, keywords_of, parse_options
 from jaxblend.simulation.population import draw_population
-from jaxblend.simulation.sample import checked_key, numpy_generator
+from jaxblend.simulation.sample import checked_key
 from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey
 
@@ -58,7 +58,7 @@ def simulate_surveys(surveys: Sequence[Survey], *, key: jax.Array, **options: An
     _check_shared(chosen)
     width = chosen.stamp_size * surveys[0].pixel_scale
     if chosen.catalog is None:
-        rng = numpy_generator(jax.random.fold_in(key, streams.SURVEYS))
+        rng = streams.generator(key, streams.SURVEYS)
         n = max(_POOL, chosen.effective_layout.pool_size(width))
         faintest = chosen.effective_selection.max_magnitude + 0.5
         options = {**options, "catalog": draw_population(rng, n, surveys, max_magnitude=faintest)}
