@@ -92,7 +92,7 @@ def tarp_picture(tests: EcdfTest | Mapping[str, EcdfTest]) -> Picture:
         axes.plot([0.0, 1.0], [0.0, 1.0], color="0.4", lw=0.8)
         axes.set(xlim=(0.0, 1.0), ylim=(0.0, 1.0), aspect="equal")
 
-    figure = _panels(_named(tests), draw, (3.8, 4.0))
+    figure = _panels(_named(tests), draw, (3.8, 4.4))
     figure.supxlabel("credibility", fontsize=10)
     figure.supylabel("expected coverage", fontsize=10)
     return figure
