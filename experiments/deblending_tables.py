@@ -1,0 +1,139 @@
+"""What deblending.py wrote, read back: statistics of all sources or in bins, with errors from a bootstrap of blends."""
+
+import dataclasses
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from astropy.table import Table, vstack
+
+from benchmarks.reporting import table
+from experiments.deblending import SKIPPED
+from jaxblend.evaluation.bins import edges_for
+from jaxblend.evaluation.columns import column
+from jaxblend.evaluation.measures import Measure, columns_of_sources, measures_of_sources
+from jaxblend.evaluation.statistics import ALL, Number, Resampling, numbers_of_sources
+from jaxblend.io.tables import read_table
+
+N_BOOTSTRAP = 200
+OF_DETECTIONS = (
+    Measure("precision", "matched", "mean", "share of detections that have a true source"),
+    Measure("unrecognised", "several", "mean", "share of detections that stand for two or more true sources"),
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Found:
+    """The sources and detections of all blends of one method, as `jb.Evaluation` has them."""
+
+    sources: Table
+    detections: Table
+
+    @property
+    def bands(self) -> list[str]:
+        return self.sources.meta["bands"]
+
+    def take(self, sources: Any, detections: Any) -> "Found":
+        """Those rows of each."""
+        return Found(self.sources[sources], self.detections[detections])
+
+    def measures(self) -> list[Measure]:
+        """All that an evaluation has of sources, in the band of reference where there is one band to a number."""
+        return measures_of_sources(self.bands, self.sources.meta["reference_band"], "")
+
+    def numbers(self, measures: Sequence[Measure | str], by: str | None = None, edges: Any = ALL) -> dict[str, Number]:
+        """Statistics of the true sources: of all, or in bins of a column (usual ones where ``edges`` is None).
+
+        Parameters
+        ----------
+        measures
+            Names of numbers of `jb.Evaluation.table`, or `Measure` of any column.
+        """
+        known = {measure.name: measure for measure in self.measures()}
+        chosen = [known[each] if isinstance(each, str) else each for each in measures]
+        columns = columns_of_sources(self.sources, self.bands)
+        values = np.zeros(len(self.sources)) if by is None else column(self.sources, by)
+        there = ~np.isnan(values)
+        edges = edges if by is None else edges_for(self.sources, by, edges)
+        taken = {name: values[there] for name, values in columns.items()}
+        return _numbers(taken, chosen, values[there], edges, np.asarray(self.sources["blend"])[there])
+
+    def of_detections(self) -> dict[str, Number]:
+        """Precision, and the share of detections that are unrecognised blends."""
+        placed = self.detections[np.asarray(self.detections["placed"], bool)]
+        columns = {
+            "matched": np.asarray(placed["matched"], float),
+            "several": np.asarray(placed["n_true"], float) > 1,
+        }
+        return _numbers(columns, OF_DETECTIONS, np.zeros(len(placed)), ALL, np.asarray(placed["blend"]))
+
+
+def read_found(out: Path) -> dict[str, Found]:
+    """All that `run_chunks` wrote, by method."""
+    found = {}
+    for folder in sorted(path for path in out.iterdir() if path.is_dir()):
+        parts = [path for path in sorted(folder.glob("[0-9]*.parquet")) if path.stem.isdigit()]
+        if parts:
+            others = [path.with_stem(f"{path.stem}_detections") for path in parts]
+            found[folder.name] = Found(*(_stacked(paths) for paths in (parts, others)))
+    if not found:
+        raise ValueError(f"{out} has no results: run the experiment first")
+    return found
+
+
+def skipped(out: Path) -> dict[str, str]:
+    """Methods that could not be run, and why."""
+    return {path.parent.name: path.read_text().strip() for path in sorted(out.glob(f"*/{SKIPPED}"))}
+
+
+def cell(number: Number | None, digits: int = 3, *, percent: bool = False, row: int = 0) -> str:
+    """A value and its error; empty where there is none."""
+    if number is None or np.isnan(number.value[row]):
+        return ""
+    scale, sign = (100.0, " %") if percent else (1.0, "")
+    value, error = number.value[row] * scale, number.error[row] * scale
+    return f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if np.isfinite(error) else "") + sign
+
+
+def bin_labels(edges: Sequence[float]) -> list[str]:
+    """Of the bins between edges."""
+    return [f"above {low:g}" if np.isinf(high) else f"{low:g} to {high:g}" for low, high in pairwise(edges)]
+
+
+def bins_table(
+    groups: dict[str, Found], measure: Measure | str, by: str, edges: Any = None, digits: int = 3, **options: Any
+) -> list[str]:
+    """Markdown: a row per bin, a column per method."""
+    name = measure if isinstance(measure, str) else measure.name
+    first = next(iter(groups.values())).sources
+    edges = edges_for(first, by, edges)
+    numbers = {method: found.numbers([measure], by, edges).get(name) for method, found in groups.items()}
+    counts = np.histogram(column(first, by), edges)[0]
+    rows = [
+        (label, counts[i], *(cell(number, digits, row=i, **options) for number in numbers.values()))
+        for i, label in enumerate(bin_labels(edges))
+    ]
+    return table((by, "sources", *groups), rows)
+
+
+def all_numbers(groups: dict[str, Found], extra: Sequence[Measure] = ()) -> Table:
+    """Every number of every method in one table: method, metric, value, error, count, meaning."""
+    rows = []
+    for method, found in groups.items():
+        chosen = [*found.measures(), *extra]
+        meaning = {measure.name: measure.meaning for measure in (*chosen, *OF_DETECTIONS)}
+        for name, number in (found.numbers(chosen) | found.of_detections()).items():
+            rows.append((method, name, *(each[0] for each in number), meaning[name]))
+    return Table(rows=rows, names=("method", "metric", "value", "error", "count", "meaning"))
+
+
+def _stacked(paths: Sequence[Path]) -> Table:
+    return Table(vstack([Table(read_table(path)) for path in paths], metadata_conflicts="silent"))
+
+
+def _numbers(columns, measures, values, edges, blend) -> dict[str, Number]:
+    resampling = Resampling(jax.random.key(0), N_BOOTSTRAP)
+    return numbers_of_sources(columns, measures, values=values, edges=edges, blend=blend, resampling=resampling)
