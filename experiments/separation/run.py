@@ -1,0 +1,39 @@
+"""Two galaxies at separations of 1 to 12 pixels: their fluxes, whether both are found, the odds of two against one.
+
+Run from the repository: python -m experiments.separation.run OUT --blends 240
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from experiments.separation import blends as drawn
+from experiments.separation.chunks import run_chunks
+from experiments.separation.measure import POPULATION, WIDTHS, measure
+
+
+def main(out: Annotated[Path, tyro.conf.Positional], /, blends: int = 240) -> None:
+    """Write OUT; a second call goes on where the first was ended.
+
+    Parameters
+    ----------
+    out
+        Folder, outside the repository.
+    blends
+        At least so many, in whole chunks of one for each separation and brightness.
+    """
+    record = {
+        "seed": drawn.SEED,
+        "survey": [drawn.SURVEY, drawn.BAND, drawn.SIDE, drawn.survey().codex_version],
+        "galaxies": [drawn.FLUXES, drawn.MAJOR_AXES, drawn.AXIS_RATIO],
+        "separations": drawn.SEPARATIONS,
+        "odds_within": WIDTHS,
+        "population": dataclasses.asdict(POPULATION),
+    }
+    run_chunks(measure, out, blends, size=drawn.CASES, record=record)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
