@@ -163,11 +163,15 @@ def _stars(catalog: Table) -> Float[np.ndarray, " n"]:
 
 def shear_of(truths: Sequence[Truth]) -> Float[np.ndarray, "B 2"]:
     """Return the shear that was put on each blend, NaN where the table does not say."""
-    return np.array([_shear(truth.catalog.meta) for truth in truths])
+    return np.array([_shear(truth.catalog) for truth in truths])
 
 
-def _shear(meta: Any) -> list[float]:
+def _shear(catalog: Table) -> list[float]:
+    """Of the metadata of one blend, or of the columns that the table of many has."""
+    meta: Any = catalog.meta
     shear = meta.get("shear") or {}
+    if not shear and len(catalog):
+        shear = {name: column(catalog, f"shear_{name}")[0] for name in ("g1", "g2")}
     return [float(shear.get(name, np.nan)) for name in ("g1", "g2")]
 
 

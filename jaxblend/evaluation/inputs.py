@@ -15,12 +15,13 @@ from jaxblend.fitting import Fit
 from jaxblend.forward.observation import Observation
 from jaxblend.frames import Scene
 from jaxblend.infer.flags import Outcome
+from jaxblend.io.stored import StoredBlend
 from jaxblend.simulation.blend import Blend
 
 __all__ = ["Result", "Truth", "read"]
 
 RESULTS = "a Fit, a Scene, a Deblended, a catalogue (a table), or None where it failed"
-TRUTHS = "a simulated Blend or its table of the truth"
+TRUTHS = "a simulated Blend, one that was stored, or its table of the truth"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def read(result: Any, truth: Any) -> tuple[list[Result], list[Truth]]:
         If there are not as many results as truths, or none.
     """
     results = [_result(f"result {i}", one) for i, one in enumerate(_listed(result, (Fit, Scene, Deblended), RESULTS))]
-    truths = [_truth(f"truth {i}", one) for i, one in enumerate(_listed(truth, (Blend,), TRUTHS))]
+    truths = [_truth(f"truth {i}", one) for i, one in enumerate(_listed(truth, (Blend, StoredBlend), TRUTHS))]
     if len(results) != len(truths) or not results:
         raise ValueError(
             f"there must be one result per blend, in the order of the truths, got {len(results)} results and "
@@ -125,6 +126,10 @@ def _result(name: str, given: Any) -> Result:
 
 def _truth(name: str, given: Any) -> Truth:
     if isinstance(given, Blend):
+        return Truth(name, given.truth, given.observation, given.isolated)
+    if isinstance(given, StoredBlend):
+        if given.truth is None:
+            raise ValueError(f"{name} is a stored blend without its table of the truth: give one of a BlendFile")
         return Truth(name, given.truth, given.observation, given.isolated)
     if isinstance(given, Table):
         return Truth(name, given)

@@ -19,7 +19,7 @@ from jaxblend.io.tables import write_table
 if TYPE_CHECKING:
     from jaxblend.evaluation.evaluation import Evaluation
 
-__all__ = ["table_of_bins", "table_of_numbers", "write"]
+__all__ = ["markdown_table", "table_of_bins", "table_of_numbers", "with_error", "write"]
 
 
 def table_of_numbers(
@@ -74,7 +74,7 @@ def _report(evaluation: Evaluation, bins: Mapping[str, QTable]) -> list[str]:
     ]
     table = evaluation.table
     rows = [(*_value(row), *(str(row[name]) for name in ("count", "unit", "meaning"))) for row in table]
-    lines += _markdown(("metric", "value", "count", "unit", "meaning"), rows)
+    lines += markdown_table(("metric", "value", "count", "unit", "meaning"), rows)
     of_flux = tuple(f"flux_{band}_{name}" for name in ("median", "nmad", "median_absolute"))
     shown = ("recall", *of_flux, "size_nmad", "cosine_mean")
     for by, binned in bins.items():
@@ -83,26 +83,33 @@ def _report(evaluation: Evaluation, bins: Mapping[str, QTable]) -> list[str]:
             (
                 f"{row[f'{by}_low']:g} to {row[f'{by}_high']:g}",
                 str(row["count"]),
-                *(_with_error(row[name], row[f"{name}_err"]) for name in metrics),
+                *(with_error(row[name], row[f"{name}_err"]) for name in metrics),
             )
             for row in binned
         ]
         unit = unit_of(evaluation.sources, by)
-        lines += ["", f"## By {by}" + (f" ({unit})" if unit else ""), "", *_markdown((by, "count", *metrics), rows)]
+        lines += [
+            "",
+            f"## By {by}" + (f" ({unit})" if unit else ""),
+            "",
+            *markdown_table((by, "count", *metrics), rows),
+        ]
     counts = evaluation.efficiency.astype(int)
     header = ("found", *(f"of {n}" for n in range(len(counts))))
     rows = [(str(n), *map(str, row)) for n, row in enumerate(counts)]
-    return [*lines, "", "## Blends by number of true sources and of those found", "", *_markdown(header, rows)]
+    return [*lines, "", "## Blends by number of true sources and of those found", "", *markdown_table(header, rows)]
 
 
 def _value(row: Any) -> tuple[str, str]:
-    return str(row["metric"]), _with_error(row["value"], row["error"])
+    return str(row["metric"]), with_error(row["value"], row["error"])
 
 
-def _with_error(value: Any, error: Any) -> str:
+def with_error(value: Any, error: Any) -> str:
+    """A number and its error as text, empty where there is none."""
     return "" if np.isnan(value) else f"{value:.4g}" + (f" ± {error:.2g}" if np.isfinite(error) else "")
 
 
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table in Markdown."""
     cells = [header, ["---"] * len(header), *([text.replace("|", "\\|") for text in row] for row in rows)]
     return [f"| {' | '.join(row)} |" for row in cells]
