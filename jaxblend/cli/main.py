@@ -11,9 +11,11 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from jaxblend.cli.compare import Compare
 from jaxblend.cli.console import say_error, say_warnings
 from jaxblend.cli.deblend import Deblend
 from jaxblend.cli.demo import Demo
+from jaxblend.cli.evaluate import Evaluate
 from jaxblend.cli.fit import Fit
 from jaxblend.cli.simulate import Simulate
 
@@ -27,12 +29,21 @@ Each command has its own help with examples, as in: jaxblend fit --help
 
 With --debug anywhere, an error shows its traceback."""
 
-COMMANDS = {"demo": Demo, "simulate": Simulate, "fit": Fit, "deblend": Deblend}
+COMMANDS = {
+    "demo": Demo,
+    "simulate": Simulate,
+    "fit": Fit,
+    "deblend": Deblend,
+    "evaluate": Evaluate,
+    "compare": Compare,
+}
 AnyCommand = (
     Annotated[Demo, tyro.conf.subcommand("demo", description="Simulate a blend, deblend it, compare with the truth.")]
     | Annotated[Simulate, tyro.conf.subcommand("simulate", description="Simulate blends with their truth.")]
     | Annotated[Fit, tyro.conf.subcommand("fit", description="Fit one blend of sources at known places.")]
     | Annotated[Deblend, tyro.conf.subcommand("deblend", description="Detect and fit everything in a frame.")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate", description="Hold results against the truth.")]
+    | Annotated[Compare, tyro.conf.subcommand("compare", description="Run several deblenders on the same blends.")]
 )
 
 
@@ -67,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parse(arguments: list[str]) -> Demo | Simulate | Fit | Deblend:
+def _parse(arguments: list[str]) -> Demo | Simulate | Fit | Deblend | Evaluate | Compare:
     """Read one command's options; its own help is that of its class."""
     options = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
     if arguments and arguments[0] in COMMANDS:

@@ -2,116 +2,107 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any, Literal
 
-import tyro
 from rich.console import Console
 
+from jaxblend.cli.blends import BlendOptions
 from jaxblend.cli.console import described, progress_bar, say_files
 
 if TYPE_CHECKING:
     from astropy.table import QTable
 
+    from jaxblend.simulation import Blend
+
 
 @dataclass(frozen=True)
-class Simulate:
+class Simulate(BlendOptions):
     """Simulate blends with GalSim, and write each with its truth.
 
-    blend_0000.npz, blend_0001.npz ... hold image, weight, PSF and positions, and can be given to `jaxblend fit`;
-    truth.parquet and truth.ecsv hold a row per source, with the number of its blend. Blend 7 is the same whatever
-    the number of blends.
+    blend_0000.npz, blend_0001.npz ... hold image, weight, PSF and positions, and can be given to `jaxblend fit`; so do
+    .fits files, and blends.h5 holds all blends in one file. truth.parquet and truth.ecsv hold a row per source, with
+    the number of its blend. The folder, or blends.h5, goes to `jaxblend compare` and `jaxblend evaluate`. Of several
+    surveys each has a folder of its own. Blend 7 is the same whatever the number of blends.
 
     For example:
 
         jaxblend simulate --survey LSST --n 10 --seed 1 --out blends
         jaxblend simulate --survey HSC --bands gri --max-sources 3 --out blends
-        jaxblend simulate --catalog OneDegSq.fits --out blends
+        jaxblend simulate --layout density per_arcmin2=60 --n 1000 --format hdf5 --out blends
+        jaxblend simulate --layout pair separation=0.4,2 flux_ratio=0.5 --shear 0.02 0 --out pairs
+        jaxblend simulate --survey LSST:gri Euclid_VIS --catalog OneDegSq.fits --out blends
     """
 
     out: Path = Path("jaxblend-simulated")
     """Folder for the blends; made if it is not there."""
 
-    survey: str = "LSST"
-    """Survey that observes, by its name in surveycodex."""
-
-    bands: Annotated[tuple[str, ...], tyro.conf.arg(metavar="BAND [BAND ...]", help_behavior_hint="")] = ()
-    """Bands to draw (gri or g r i); all of the survey's by default."""
-
-    n: int = 10
-    """How many blends."""
-
-    seed: int = 1
-    """Another seed, other blends."""
-
-    n_sources: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")] = None
-    """Sources in each blend; by default at random, up to --max-sources."""
-
-    max_sources: int = 5
-    """Most sources in a blend."""
-
-    stamp_size: int = 64
-    """Width and height of the images, pixels."""
-
-    catalog: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
-    """CATSIM catalogue to draw from; by default a built-in population of galaxies and stars."""
-
-    max_magnitude: float = 25.3
-    """Faintest magnitude (i band where there is one)."""
+    format: Literal["npz", "fits", "hdf5"] = "npz"
+    """A file per blend, NumPy's or FITS, or one HDF5 file of all."""
 
     isolated: bool = False
-    """Store the noiseless image of each source, too."""
+    """Store the noiseless image of each source, too: metrics of images need them. HDF5 always has them."""
 
     def run(self, console: Console) -> None:
         """Draw and write, one blend after the other."""
-        import jax
-
-        from jaxblend.io.npz import write_npz
-        from jaxblend.io.surveys import get_survey
-        from jaxblend.simulation import Selection, simulate_blends
-
-        if self.n < 1:
-            raise ValueError(f"Got --n {self.n}, expected 1 or more.")
-        survey = (
-            get_survey(self.survey, self.bands if len(self.bands) != 1 else self.bands[0])
-            if self.bands
-            else (get_survey(self.survey))
-        )
-        blends = simulate_blends(
-            survey,
-            self.n,
-            key=jax.random.key(self.seed),
-            n_sources=self.n_sources,
-            catalog=self.catalog,
-            max_sources=self.max_sources,
-            stamp_size=self.stamp_size,
-            selection=Selection(max_magnitude=self.max_magnitude),
-        )
-        files, truths = {}, []
+        surveys, files, folders = self.surveys(), {}, []
         with progress_bar(console) as progress:
-            for number, blend in progress.track(enumerate(blends), total=self.n, description="simulating"):
-                name = f"blend_{number:04d}"
-                isolated = blend.isolated if self.isolated else None
-                files[name] = write_npz(
-                    blend.observation, self.out / f"{name}.npz", positions=blend.positions, isolated=isolated
-                )
-                truths.append(blend.truth)
-        files |= self._write_truth(truths)
+            for index, survey in enumerate(surveys):
+                folders.append(self.out / survey.name if len(surveys) > 1 else self.out)
+                _, drawn = self.simulate()  # the same again, so that they need not all be kept
+                blends = (seen[index] for seen in drawn)
+                counted = progress.track(blends, total=self.n, description=f"simulating {survey.name}")
+                written = self._write(iter(counted), folders[-1])
+                files |= {f"{survey.name} {name}": path for name, path in written.items()}
+        files["options"] = self._write_options()
         say_files(console, self.out, _first_and_last(files))
-        console.print(f"Next: jaxblend fit {files['blend_0000']} --out fitted", soft_wrap=True, highlight=False)
+        console.print(f"Next: {self._next(folders[0])}", soft_wrap=True, highlight=False)
 
-    def _write_truth(self, truths: list[QTable]) -> dict[str, Path]:
-        from jaxblend.io.atomic import write_json
-        from jaxblend.io.tables import write_table
+    def _write(self, blends: Iterator[Blend], folder: Path) -> dict[str, Path]:
+        """The blends of one survey."""
+        from jaxblend.io.hdf5 import BlendFile, write_blends
         from jaxblend.simulation.truth import stack_truths
 
-        truth = stack_truths(truths)
-        return {
-            "truth.parquet": write_table(truth, self.out / "truth.parquet"),
-            "truth.ecsv": write_table(truth, self.out / "truth.ecsv"),
-            "options": write_json(described("simulate", self), self.out / "options.json"),
-        }
+        if self.format == "hdf5":
+            at_seeds = (replace(blend, positions=blend.seeds) for blend in blends)
+            path = write_blends(at_seeds, folder / "blends.h5")
+            with BlendFile(path) as stored:
+                return {"blends": path, **_write_truth(stored.truth, folder)}
+        files, truths = {}, []
+        for number, blend in enumerate(blends):
+            name = f"blend_{number:04d}"
+            files[name] = self._write_one(blend, folder / f"{name}.{self.format}")
+            truths.append(blend.truth)
+        return files | _write_truth(stack_truths(truths), folder)
+
+    def _write_one(self, blend: Blend, path: Path) -> Path:
+        from jaxblend.io.fits_blend import write_fits
+        from jaxblend.io.npz import write_npz
+
+        if self.format == "fits":
+            return write_fits(blend, path, isolated=self.isolated)
+        isolated = blend.isolated if self.isolated else None
+        return write_npz(blend.observation, path, positions=blend.seeds, isolated=isolated)
+
+    def _write_options(self) -> Path:
+        from jaxblend.io.atomic import write_json
+
+        return write_json(described("simulate", self), self.out / "options.json")
+
+    def _next(self, folder: Path) -> str:
+        """A command that goes on from here."""
+        if self.format == "npz":
+            return f"jaxblend fit {folder / 'blend_0000.npz'} --out fitted"
+        return f"jaxblend compare {folder} --methods sep peaks --out compared"
+
+
+def _write_truth(truth: QTable, folder: Path) -> dict[str, Path]:
+    from jaxblend.io.tables import write_table
+
+    names: tuple[Any, ...] = ("truth.parquet", "truth.ecsv")
+    return {name: write_table(truth, folder / name) for name in names}
 
 
 def _first_and_last(files: dict[str, Path], most: int = 8) -> dict[str, Path]:
