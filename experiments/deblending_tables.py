@@ -84,6 +84,22 @@ def read_found(out: Path) -> dict[str, Found]:
     return found
 
 
+def common(groups: dict[str, Found]) -> dict[str, Found]:
+    """The blends that every method has."""
+    shared = set.intersection(*(set(np.asarray(found.sources["blend"])) for found in groups.values()))
+    return {
+        method: found.take(*(np.isin(rows["blend"], list(shared)) for rows in (found.sources, found.detections)))
+        for method, found in groups.items()
+    }
+
+
+def missing_lines(groups: dict[str, Found], out: Path) -> list[str]:
+    """Which methods have fewer blends than the others, or were not run, and why."""
+    counts = {method: len(np.unique(found.sources["blend"])) for method, found in groups.items()}
+    fewer = [f"{method}: the first {n} blends." for method, n in counts.items() if n < max(counts.values())]
+    return fewer + [f"{method} was not run: {why}" for method, why in skipped(out).items() if method not in groups]
+
+
 def skipped(out: Path) -> dict[str, str]:
     """Methods that could not be run, and why."""
     return {path.parent.name: path.read_text().strip() for path in sorted(out.glob(f"*/{SKIPPED}"))}
@@ -126,7 +142,8 @@ def all_numbers(groups: dict[str, Found], extra: Sequence[Measure] = ()) -> Tabl
         chosen = [*found.measures(), *extra]
         meaning = {measure.name: measure.meaning for measure in (*chosen, *OF_DETECTIONS)}
         for name, number in (found.numbers(chosen) | found.of_detections()).items():
-            rows.append((method, name, *(each[0] for each in number), meaning[name]))
+            value, error = (float(f"{each[0]:.4g}") for each in (number.value, number.error))
+            rows.append((method, name, value, error, int(number.count[0]), meaning[name]))
     return Table(rows=rows, names=("method", "metric", "value", "error", "count", "meaning"))
 
 
