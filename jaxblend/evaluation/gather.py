@@ -15,6 +15,7 @@ from jaxblend.detection.combine import psf_fwhm
 from jaxblend.evaluation.blends import Sources, no_sources
 from jaxblend.evaluation.columns import FLUX, bands_of, column, scale_of, unit_of, zero_points
 from jaxblend.evaluation.inputs import Result, Truth
+from jaxblend.forward.observation import Observation
 
 __all__ = [
     "Bands",
@@ -181,7 +182,7 @@ def default_separation(truths: Sequence[Truth]) -> float:
     Raises
     ------
     ValueError
-        If no truth comes with its observation.
+        If no truth comes with its observation, or one has a PSF per source.
     """
     widths, previous, width = [], None, np.nan
     for truth in truths:
@@ -189,11 +190,20 @@ def default_separation(truths: Sequence[Truth]) -> float:
             continue
         # Mostly it is the same, and measuring it takes longer than comparing.
         if previous is None or not eqx.tree_equal(truth.observation.psf, previous):
-            previous, width = truth.observation.psf, psf_fwhm(truth.observation) * truth.pixel_scale
+            previous, width = truth.observation.psf, _width(truth.observation) * truth.pixel_scale
         widths.append(width)
     if not widths:
         raise ValueError("give max_separation in arcsec: tables do not tell the PSF, whose width is the default")
     return float(np.median(widths))
+
+
+def _width(observation: Observation) -> float:
+    try:
+        return psf_fwhm(observation)
+    except ValueError:
+        raise ValueError(
+            "give max_separation in arcsec: its default is the width of the PSF, and each source has a PSF of its own"
+        ) from None
 
 
 def failed_blends(results: Sequence[Result]) -> Bool[np.ndarray, " B"]:

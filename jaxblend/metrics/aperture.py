@@ -151,7 +151,8 @@ def aperture_fluxes(models: Any, true_images: Any, *, field: Any, weights: Any, 
     weights = real("weights", weights)
     if weights.shape not in (models.shape[-3:], models.shape):
         raise ValueError(f"weights must be {models.shape[-3:]} or {models.shape}, got shape {weights.shape}")
-    looked_at = jnp.broadcast_to(weights != 0, models.shape).any(axis=-3)
+    weights, _ = alike(where[..., None, None], weights=jnp.broadcast_to(weights, models.shape))
+    looked_at = (weights != 0).any(axis=-3)
     field = real("field", field)
     if field.shape != looked_at.shape:
         raise ValueError(f"field must be {looked_at.shape} for models {models.shape}, got shape {field.shape}")
@@ -211,7 +212,7 @@ def _fluxes(
     field: Float[Array, "... H W"],
     models: Float[Array, "... n H W"],
     true_images: Float[Array, "... n H W"],
-    weights: Float[Array, "..."],
+    weights: Float[Array, "... n H W"],
     where: Bool[Array, "... n"],
 ) -> ApertureFluxes:
     def cleaned(images):

@@ -148,7 +148,7 @@ def aperture_blendedness(isolated: Any, positions: Any, radius: Any, *, where: A
     positions : (..., K, 2) array
         Pixel x, y, counted from 0 at the centre of the first pixel.
     radius : (..., K) array
-        Of the circles, in pixels.
+        Of the circles, in pixels; positive.
     where : booleans that broadcast to (..., K, H, W), optional
         Pixels, or with shape (..., K, 1, 1) sources, that count; all by default.
 
@@ -160,11 +160,12 @@ def aperture_blendedness(isolated: Any, positions: Any, radius: Any, *, where: A
     Raises
     ------
     ValueError
-        If shapes do not match, or what counts is NaN or infinite.
+        If shapes do not match, what counts is NaN or infinite, or a radius that counts is not positive.
     """
     isolated, counts = sources(isolated, where)
     dx, dy = _offsets(positions, isolated.shape, counts)
     radius = _beside(counts, "radius", radius, ())
+    _check_radius(radius, counts)
     inside = jnp.asarray(jnp.hypot(dx, dy) <= radius[..., None, None], isolated.dtype)
     return _share_of_others(inside, isolated, counts)
 
@@ -216,6 +217,14 @@ def _beside(counts: Bool[Array, "... K"], name: str, value: Any, axes: tuple[int
     if np.shape(value) != expected:
         raise ValueError(f"{name} must have shape {expected} beside these images, got {np.shape(value)}")
     return alike(counts.reshape(counts.shape + (1,) * len(axes)), **{name: value})[0]
+
+
+def _check_radius(radius: Float[Array, "... K"], counts: Bool[Array, "... K"]) -> None:
+    if isinstance(radius, Tracer) or isinstance(counts, Tracer):
+        return
+    bad = np.asarray(counts & (radius <= 0))
+    if bad.any():
+        raise ValueError(f"radius must be positive, but is not for {bad.sum()} of {counts.sum()} sources that count")
 
 
 def _check_positive(covariance: Float[Array, "... K 2 2"], counts: Bool[Array, "... K"]) -> None:

@@ -215,8 +215,10 @@ def flux_conservation(
     residual = real("residual", residual)
     if residual.shape not in ((), total.shape):
         raise ValueError(f"residual must be one number per blend and band, {total.shape}, got shape {residual.shape}")
+    counts = where.any(axis=axis)
+    residual, _ = alike(counts, residual=jnp.broadcast_to(residual, counts.shape))
     found = 1.0 + over_truth(total + residual - true, true)
-    return jnp.where(where.any(axis=axis), found, jnp.nan)
+    return jnp.where(counts, found, jnp.nan)
 
 
 @jax.jit

@@ -168,6 +168,14 @@ def test_options_out_of_range_are_refused(options, message):
         jb.evaluate(truth, truth, **{"max_separation": REACH} | options)
 
 
+def test_a_psf_for_each_source_has_no_width_for_a_default(blends):
+    observed = blends[0].observation
+    per_source = jb.ImagePSF(np.full((3, 2, 5, 5), 0.04))
+    truth = replace(blends[0], observation=observed.replace(psf=per_source))
+    with pytest.raises(ValueError, match="give max_separation in arcsec: its default is the width of the PSF"):
+        jb.evaluate(perfect(blends)[0], truth)
+
+
 def test_a_truth_must_say_how_large_pixels_are():
     truth = truth_table(APART, BRIGHT)
     del truth.meta["pixel_scale"]

@@ -176,5 +176,7 @@ def test_what_does_not_fit_is_refused(weights):
         aperture_fluxes(MODELS, TRUE, field=FIELD[1:], weights=weights)
     with pytest.raises(ValueError, match=r"weights must be \(3, 30, 40\)"):
         aperture_fluxes(MODELS, TRUE, field=FIELD, weights=np.ones((2, *SHAPE)))
+    with pytest.raises(ValueError, match="weights is NaN or infinite"):
+        aperture_fluxes(MODELS, TRUE, field=FIELD, weights=np.where(weights == weights.max(), np.nan, weights))
     with pytest.raises(ValueError, match="field is NaN"):
         aperture_fluxes(MODELS, TRUE, field=np.where(TRUE[0] > 1, np.nan, FIELD), weights=weights)

@@ -176,6 +176,8 @@ def test_what_does_not_fit_is_refused():
         blendedness(np.where(images == images.max(), np.nan, images))
     with pytest.raises(ValueError, match=r"positions must have shape \(3, 2\)"):
         gaussian_blendedness(images, POSITIONS[:2], COVARIANCE)
+    with pytest.raises(ValueError, match="radius must be positive, but is not for 1 of 3"):
+        aperture_blendedness(images, POSITIONS, np.array([2.0, 0.0, 2.0]))
     with pytest.raises(ValueError, match="not positive definite for 1 of 3"):
         gaussian_blendedness(images, POSITIONS, COVARIANCE * np.array([1, -1, 1])[:, None, None])
     with pytest.raises(ValueError, match=r"radius must have shape \(3,\)"):

@@ -150,6 +150,8 @@ def test_what_does_not_fit_is_refused():
         residual_summary([np.nan, 0.1], limit=1.0)
     with pytest.raises(ValueError, match="residual must be one number per blend"):
         flux_conservation(np.ones((2, 3)), np.ones((2, 3)), residual=np.ones(3))
+    with pytest.raises(ValueError, match="residual is NaN or infinite in 1 of 2"):
+        flux_conservation(np.ones((2, 3)), np.ones((2, 3)), residual=np.array([0.0, np.nan]))
 
 
 def test_errors_have_gradients_where_truths_are_nothing():
