@@ -8,6 +8,7 @@
 from jaxblend.compare.btk import BTKDeblender
 from jaxblend.compare.btk_read import BTKBlend, blends_from_btk
 from jaxblend.compare.btk_write import blends_to_btk
+from jaxblend.compare.catalog import make_catalog
 from jaxblend.compare.deblender import Deblended, Deblender
 from jaxblend.compare.own import Jaxblend
 from jaxblend.compare.peaks import Peaks
@@ -32,6 +33,7 @@ __all__ = [
     "blends_from_btk",
     "blends_to_btk",
     "deblenders",
+    "make_catalog",
 ]
 
 
