@@ -40,7 +40,7 @@ def bins_picture(
                 lw=1.2,
             )
         axes.set_xticks(places, bin_labels(edges), rotation=25, ha="right", fontsize=8)
-        axes.set(xlabel=label, ylabel=name, yscale=scale)
+        axes.set(xlabel=label, ylabel=name, yscale=scale, xlim=(-0.5, len(places) - 0.5))
         axes.grid(axis="y", lw=0.4, alpha=0.5)
     legend_below(figure, groups)
     return figure

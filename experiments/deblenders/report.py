@@ -42,7 +42,7 @@ CATALOG = {
     "g1_nmad": "g1, NMAD",
     "iou_mean": "IoU",
     "ssim_mean": "SSIM",
-    "light_gained_mean": "light of others",
+    "light_gained": "light of others",
 }
 PERCENT = ("flux_", "recall", "magnitude_", "size", "light")
 BINS = {"blendedness": "true blendedness", "snr": "true S/N in r"}
