@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
 from jaxblend.plot.picture import Picture
-from jaxblend.plot.several import Style, legend_below, named, panels, styles
+from jaxblend.plot.several import Style, legend_above, named, panels, styles
 
 __all__ = ["binned_picture", "recall_picture"]
 
@@ -23,13 +23,14 @@ QUANTITIES = {
     "magnitude": "true magnitude",
 }
 STATISTICS = {
-    "median": "median {} error",
-    "nmad": "scatter (NMAD) of the {} error",
-    "mean": "mean {}",
-    "mean_absolute": "mean |{} error|",
-    "median_absolute": "median |{} error|",
-    "outliers": "outliers in {}",
+    "median": "median error: {}",
+    "nmad": "scatter (NMAD): {}",
+    "mean": "mean: {}",
+    "mean_absolute": "mean |error|: {}",
+    "median_absolute": "median |error|: {}",
+    "outliers": "share of outliers: {}",
 }
+NEVER_NEGATIVE = ("_nmad", "_absolute", "_outliers", "light_gained", "light_lost", "light_missing")
 DEFAULT = (
     "flux_{band}_median",
     "flux_{band}_nmad",
@@ -104,10 +105,9 @@ def binned_picture(
     given = named(evaluations)
     items = _tables(given, by, edges, metrics)
     how = styles(given)
-    columns = min(len(items), 4)
-    figure = panels(items, lambda axes, item: _draw(axes, item, by, how), size=(3.8, 3.0), most_columns=columns)
+    figure = panels(items, lambda axes, item: _draw(axes, item, by, how), size=(3.8, 3.0), most_columns=4)
     figure.supxlabel(QUANTITIES.get(by, by), fontsize=10)
-    legend_below(figure, given)
+    legend_above(figure, given, most_columns=3 if len(items) == 1 else 7)
     return figure
 
 
@@ -137,7 +137,7 @@ def _draw(axes: Axes, item: tuple[str, dict[str, Any]], by: str, how: dict[str, 
     lowest, highest = np.inf, -np.inf
     for name, table in tables.items():
         style = how[name]
-        value, error = np.asarray(table[metric], float), np.asarray(table[f"{metric}_err"], float)
+        value, error = _numbers(table, metric)
         places = np.arange(len(table)) + shifts[names.index(name)]
         axes.errorbar(
             places,
@@ -156,6 +156,13 @@ def _draw(axes: Axes, item: tuple[str, dict[str, Any]], by: str, how: dict[str, 
     _draw_bins(axes, list(tables.values()), by)
     _scale(axes, metric, lowest, highest)
     axes.set_title(_in_words(metric), fontsize=9, loc="left", pad=14)
+
+
+def _numbers(table: Any, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Values and errors; one source alone has no scatter."""
+    value, error = np.asarray(table[metric], float), np.asarray(table[f"{metric}_err"], float)
+    alone = metric.endswith("_nmad") & (value == 0) & ~(error > 0)
+    return np.where(alone, np.nan, value), error
 
 
 def _draw_bins(axes: Axes, tables: list[Any], by: str) -> None:
@@ -189,23 +196,28 @@ def _scale(axes: Axes, metric: str, lowest: float, highest: float) -> None:
         axes.axhline(0.0, color="0.4", lw=0.8, zorder=0)
         axes.margins(y=0.12)
     elif metric.endswith(("_nmad", "_absolute")) and lowest > 0 and highest > LOG_FROM * lowest:
-        axes.set_yscale("log", nonpositive="mask")
+        axes.set_yscale("log", nonpositive="clip")
+        axes.set_ylim(lowest / 3.0, highest * 3.0)
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.margins(y=0.12)
+        if metric.endswith(NEVER_NEGATIVE):
+            axes.set_ylim(bottom=-0.03 * axes.get_ylim()[1])
 
 
 def _in_words(metric: str) -> str:
     """The name of a number, as one would say it."""
-    plain = {"recall": "share of true sources that were found", "light_gained": "light of others in the image, mean"}
+    plain = {"recall": "share of true sources that were found", "light_gained": "mean light of others in an image"}
     if metric in plain:
         return plain[metric]
     ending = next((end for end in sorted(STATISTICS, key=len, reverse=True) if metric.endswith(f"_{end}")), None)
     if ending is None:
         return metric.replace("_", " ")
     quantity, _, rest = metric.removesuffix(f"_{ending}").partition("_")
-    words = f"{rest} with the PSF" if quantity == "moments" else f"{quantity} {rest.replace('_', ' - ')}".strip()
-    return STATISTICS[ending].format(words.replace("cosine", "cosine similarity"))
+    if quantity == "moments":
+        return STATISTICS[ending].format(f"{rest}, PSF included")
+    words = f"{quantity} in {rest}" if quantity in ("flux", "magnitude") else f"{quantity} {rest.replace('_', ' - ')}"
+    return STATISTICS[ending].format(words.strip().replace("cosine", "cosine similarity of images"))
 
 
 def _number(value: float) -> str:

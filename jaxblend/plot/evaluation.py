@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from jaxblend.plot.marks import column
 from jaxblend.plot.picture import Picture
-from jaxblend.plot.several import Style, legend_below, named, panels, styles
+from jaxblend.plot.several import Style, legend_above, named, panels, styles
 
 __all__ = ["efficiency_picture", "residual_picture"]
 
@@ -88,7 +88,7 @@ def residual_picture(evaluations: Any) -> Picture:
         most_columns=3,
     )
     figure.supylabel("share of found sources", fontsize=10)
-    legend_below(figure, given)
+    legend_above(figure, given, most_columns=7)
     return figure
 
 

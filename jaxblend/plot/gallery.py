@@ -72,11 +72,13 @@ def gallery_picture(
         show = _show(observation, index, stretch)
         show(line[0], np.asarray(observation.image))
         bare(line[0], "image" if top else "")
-        line[0].set_ylabel(str(row) if names is None else names[row], fontsize=8)
+        line[0].set_ylabel(f"blend {row}" if names is None else names[row], fontsize=8)
         if getattr(blend, "truth", None) is not None:
             draw_truth(line[0], blend.truth)
         if true:
-            _draw_image(line[1], show, _sum(getattr(blend, "isolated", None), observation), "truth" if top else "")
+            light = _sum(getattr(blend, "isolated", None), observation)
+            _draw_image(line[1], show, light, observation, missing="not known")
+            bare(line[1], "truth" if top else "")
         for place, (name, those) in enumerate(results.items()):
             axes = line[first + per_result * place :][:per_result]
             _draw_result(axes, show, those[row], observation, index, name if top else "")
@@ -135,11 +137,11 @@ def sources_picture(
         _frame(axes, colour)
     for line, (name, result) in zip(grid[1:], results.items(), strict=True):
         images = None if result is None else _images(result, observation)
-        _draw_image(line[0], show, None if images is None else images.sum(axis=0), "", missing="failed")
+        _draw_image(line[0], show, None if images is None else images.sum(axis=0), observation, missing="failed")
         line[0].set_ylabel(name, fontsize=9)
         for axes, row, colour in zip(line[1:], rows, colours, strict=True):
             partner = -1 if images is None or len(partners[name]) <= row else int(partners[name][row])
-            _draw_image(axes, show, images[partner] if images is not None and partner >= 0 else None, "")
+            _draw_image(axes, show, images[partner] if images is not None and partner >= 0 else None, observation)
             _frame(axes, colour)
     return figure
 
@@ -169,14 +171,14 @@ def _show(observation: Any, index: int | None, stretch: float | None) -> Show:
 def _draw_result(axes: Any, show: Show, result: Any, observation: Any, index: int | None, name: str) -> None:
     """The model, and the residual where there are axes for it."""
     model = None if result is None else _images(result, observation).sum(axis=0)
-    _draw_image(axes[0], show, model, name, missing="failed")
+    _draw_image(axes[0], show, model, observation, missing="failed")
+    bare(axes[0], name)
     if model is not None:
         _mark(axes[0], result.catalog)
     for panel in axes[1:]:
         bare(panel, "residual" if name else "")
         if model is None:
-            panel.set_facecolor(NOT_THERE)
-            panel.set_aspect("equal")
+            _empty(panel, observation, "")
             continue
         sigma = residual_in_sigma(observation.image, model, observation.weight, index)
         panel.imshow(
@@ -185,15 +187,20 @@ def _draw_result(axes: Any, show: Show, result: Any, observation: Any, index: in
         panel.set_facecolor("0.6")
 
 
-def _draw_image(axes: Axes, show: Show, image: Any, title: str, *, missing: str = "not found") -> None:
+def _draw_image(axes: Axes, show: Show, image: Any, observation: Any, *, missing: str = "not found") -> None:
     """An image, or the word for why there is none."""
     if image is None:
-        axes.set_facecolor(NOT_THERE)
-        axes.set_box_aspect(1.0)
-        axes.annotate(missing, (0.5, 0.5), xycoords="axes fraction", ha="center", va="center", fontsize=8, color="0.4")
+        _empty(axes, observation, missing)
     else:
         show(axes, np.asarray(image))
-    bare(axes, title)
+    bare(axes)
+
+
+def _empty(axes: Axes, observation: Any, word: str) -> None:
+    height, width = observation.shape
+    axes.set_facecolor(NOT_THERE)
+    axes.set_box_aspect(height / width)
+    axes.annotate(word, (0.5, 0.5), xycoords="axes fraction", ha="center", va="center", fontsize=8, color="0.4")
 
 
 def _mark(axes: Axes, catalog: Any) -> None:

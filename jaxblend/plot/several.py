@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from jaxblend.plot.picture import OKABE_ITO, Picture
 
-__all__ = ["Style", "legend_below", "named", "panels", "styles"]
+__all__ = ["Style", "legend_above", "named", "panels", "styles"]
 
 LINES, MARKERS = ("-", "--", ":"), ("o", "s", "^", "D", "v", "P", "X")
 
@@ -56,9 +56,9 @@ def panels(
     most_columns: int,
     share_y: bool = False,
 ) -> Picture:
-    """Draw each item on axes of its own, in lines of a few."""
-    columns = min(len(items), most_columns)
-    lines = -(-len(items) // columns)
+    """Draw each item on axes of its own, in lines that are about as long."""
+    lines = -(-len(items) // most_columns)
+    columns = -(-len(items) // lines)
     layout = ConstrainedLayoutEngine(wspace=0.05, hspace=0.05)
     figure = Picture(figsize=(size[0] * columns + 0.4, size[1] * lines + 0.6), layout=layout)
     grid = figure.subplots(lines, columns, sharey=share_y, squeeze=False).ravel()
@@ -70,8 +70,8 @@ def panels(
     return figure
 
 
-def legend_below(figure: Any, names: Iterable[str], *, most_columns: int = 4) -> None:
-    """Say under a figure which name has which colour; one result without a name needs none."""
+def legend_above(figure: Any, names: Iterable[str], *, most_columns: int) -> None:
+    """Say over a figure which name has which colour; one result without a name needs none."""
     names = [name for name in names if name]
     if not names:
         return
@@ -79,6 +79,5 @@ def legend_below(figure: Any, names: Iterable[str], *, most_columns: int = 4) ->
         Line2D([], [], color=style.colour, ls=style.line, marker=style.marker, ms=4, label=name)
         for name, style in styles(names).items()
     ]
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=min(len(names), most_columns), fontsize=8, frameon=False
-    )
+    columns = min(len(names), most_columns)
+    figure.legend(handles=handles, loc="outside upper left", ncols=columns, fontsize=8, frameon=False)
