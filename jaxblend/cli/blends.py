@@ -23,8 +23,7 @@ class BlendOptions:
     """Which blends are simulated. Settings NAME=VALUE are the keywords of the classes in jaxblend.simulation."""
 
     survey: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SURVEY [SURVEY ...]", help_behavior_hint="")] = ("LSST",)
-    """Survey that observes, by its name in surveycodex; several see one sky, and the first chooses the sources. Bands
-    may follow a name: LSST:gri Euclid_VIS."""
+    """Survey that observes, as surveycodex names it. Several see one sky; bands may follow: LSST:gri Euclid_VIS."""
 
     bands: Annotated[tuple[str, ...], tyro.conf.arg(metavar="BAND [BAND ...]", help_behavior_hint="")] = ()
     """Bands to draw (gri or g r i) where there is one survey; all of the survey's by default."""
@@ -36,9 +35,11 @@ class BlendOptions:
     """Another seed, other blends."""
 
     layout: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KIND [NAME=VALUE ...]", help_behavior_hint="")] = ()
-    """Which sources go where: uniform (the default), density per_arcmin2=60, pair separation=0.5,2 flux_ratio=0.5,
-    isolated, cluster richness=40 radius=6 red_sequence=0.3 (a redshift), groups linking_length=2 (of a --catalog with
-    positions)."""
+    """Which sources go where: uniform (a few, the default), isolated, pair, density, cluster or groups, with settings.
+    For example: density per_arcmin2=60
+    pair separation=0.5,2 flux_ratio=0.5
+    cluster richness=40 radius=6 red_sequence=0.3 (the redshift)
+    groups linking_length=2 (arcsec, of a --catalog with positions)."""
 
     n_sources: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")] = None
     """Sources in each blend of the default layout; by default at random, up to --max-sources."""
@@ -50,11 +51,10 @@ class BlendOptions:
     """Width and height of the images, pixels (of the first survey)."""
 
     catalog: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
-    """Catalogue to draw from: a CATSIM table, or any with columns as mag_i, radius, g1, g2; by default a built-in
-    population of galaxies and stars."""
+    """CATSIM table, or any with mag_<band> and shapes; by default a built-in population of galaxies and stars."""
 
     columns: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=COLUMN [...]", help_behavior_hint="")] = ()
-    """Columns of the catalogue that have other names, as mag_i=i_mag radius=hlr; see simulation.read_sources."""
+    """Columns of the catalogue with other names: mag_i=i_mag radius=hlr (see jaxblend.simulation.read_sources)."""
 
     max_magnitude: float = 25.3
     """Faintest magnitude (i band where there is one)."""
