@@ -62,7 +62,7 @@ def draw_field(number: int) -> Blend:
     )
     sources = with_elliptical(scene.sources)
     blend = observe(sources, scene.offsets, survey(), key=key, noise=NOISE, variance=VARIANCE, **how)
-    return dataclasses.replace(blend, observation=blend.observation.replace(gain=GAIN))
+    return dataclasses.replace(blend, observation=blend.observation.replace(gain=np.full(len(BANDS), GAIN)))
 
 
 def with_elliptical(sources: SkySources) -> SkySources:

@@ -13,7 +13,7 @@ from jaxblend.simulation.survey import Survey
 
 SEED = 20261125
 SURVEY, BAND = "SDSS", "r"
-SIDE = 48  # pixels
+SIDE = 40  # pixels
 SEPARATIONS = tuple(range(1, 13))  # pixels
 FLUXES = {"bright": (2e5, 1e5), "faint": (2e4, 1e4)}  # electrons; the bright ones are BLISS's
 MAJOR_AXES = (1.5, 1.0)  # arcsec, half-light

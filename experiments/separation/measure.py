@@ -10,11 +10,13 @@ import numpy as np
 from astropy.table import Table
 
 import jaxblend as jb
-from experiments.separation.blends import BAND, SEED, Pair, draw_pair, survey
+from experiments.separation.blends import BAND, CASES, SEED, Pair, draw_pair, survey
 from jaxblend.sampling import Posterior
 
 POPULATION = jb.Population(magnitude=19.0)  # of SDSS; the default is that of deeper surveys
 METHODS = ("laplace", "importance")
+DRAWS = 200  # by importance sampling, half of the default: errors of means are those of noise, not of draws
+ASKED = 2  # pairs of each kind for which odds are sampled, too; those by Laplace are cheap
 BATCH = 8  # blends that are fitted in one call
 WIDTHS = 2.0  # of the PSF: what is further apart is not what `jb.one_or_two` asks
 THREADS = 2
@@ -27,7 +29,8 @@ def measure(numbers: Sequence[int]) -> Table:
     with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
         warnings.simplefilter("ignore", jb.JaxblendWarning)
         columns = [about(number, pair) for number, pair in zip(numbers, pairs, strict=True)]
-        for part in (fluxes(pairs, key), pool.map(found, pairs), pool.map(functools.partial(odds, key=key), pairs)):
+        asked = pool.map(functools.partial(odds, key=key), pairs, [number < ASKED * CASES for number in numbers])
+        for part in (fluxes(pairs, key), pool.map(found, pairs), asked):
             columns = [known | more for known, more in zip(columns, part, strict=True)]
     return Table(rows=columns)
 
@@ -42,16 +45,13 @@ def about(number: int, pair: Pair) -> dict:
 
 
 def fluxes(pairs: Sequence[Pair], key) -> list[dict]:
-    """Mean and standard deviation of draws of both fluxes and of their sum, seeds known to within a pixel."""
+    """Both fluxes and their sum, seeds known to within a pixel: at the optimum, and in the mean of sampled draws."""
     blends = [pair.blend for pair in pairs]
     fits = jb.fit_batch(
         [b.observation for b in blends], [b.seeds for b in blends], population=POPULATION, batch_size=BATCH
     )
-    rows = [{} for _ in fits]
-    for method in METHODS:
-        for row, posterior in zip(rows, jb.sample_batch(fits, key=key, method=method), strict=True):
-            row |= _moments(posterior, method)
-    return rows
+    posteriors = jb.sample_batch(fits, key=key, method="importance", n_draws=DRAWS)
+    return [_optimum(fit) | _moments(posterior) for fit, posterior in zip(fits, posteriors, strict=True)]
 
 
 def found(pair: Pair) -> dict:
@@ -62,23 +62,38 @@ def found(pair: Pair) -> dict:
     return {"n_detected": len(jb.detect(observation)), "n_deblended": len(light), "total_deblended": light.sum()}
 
 
-def odds(pair: Pair, *, key) -> dict:
+def odds(pair: Pair, sampled: bool, *, key) -> dict:
     """Logarithm of the odds of two galaxies against one, asked where the detector sees light; NaN for wide pairs."""
     names = [f"log_odds_{method}" for method in METHODS]
+    row = dict.fromkeys(names, np.nan)
     if pair.separation * survey().pixel_scale > WIDTHS * survey().psf_fwhm[0]:
-        return dict.fromkeys(names, np.nan)
+        return row
     observation = pair.blend.observation
     detections = jb.detect(observation)
     place = np.average([np.asarray(detections[axis], float) for axis in ("x", "y")], axis=1, weights=detections["flux"])
     hypotheses = jb.one_or_two(observation, place, population=POPULATION)
-    compared = [jb.compare_models(observation, hypotheses, key=key, method=method) for method in METHODS]
-    return {name: each.log_odds("two", "one") for name, each in zip(names, compared, strict=True)}
+    for name, method in zip(names, METHODS if sampled else METHODS[:1], strict=False):
+        n_draws = DRAWS if method == "importance" else None
+        compared = jb.compare_models(observation, hypotheses, key=key, method=method, n_draws=n_draws)
+        row[name] = compared.log_odds("two", "one")
+    return row
 
 
-def _moments(posterior: Posterior, method: str) -> dict:
+def _optimum(fit: jb.Fit) -> dict:
+    """Fluxes at the optimum, and errors of the Laplace approximation."""
+    names = fit.quantity_names
+    of = np.arange(2) * len(names) + names.index(f"log_flux_{BAND}")
+    flux = np.exp(fit.quantities[:, names.index(f"log_flux_{BAND}")].astype(float))
+    covariance = fit.covariance[np.ix_(of, of)] * np.outer(flux, flux)
+    weights = {"flux_1": np.array([1.0, 0.0]), "flux_2": np.array([0.0, 1.0]), "total": np.ones(2)}
+    row = {f"{name}_laplace": w @ flux for name, w in weights.items()}
+    return row | {f"{name}_laplace_err": np.sqrt(w @ covariance @ w) for name, w in weights.items()}
+
+
+def _moments(posterior: Posterior) -> dict:
+    """Means and standard deviations of the draws."""
     draws = np.asarray(posterior.of(f"flux_{BAND}"), float)
     named = {"flux_1": draws[:, 0], "flux_2": draws[:, 1], "total": draws.sum(1)}
-    row = {f"{name}_{method}": values.mean() for name, values in named.items()}
-    row |= {f"{name}_{method}_err": values.std() for name, values in named.items()}
-    found = {name: float(posterior.diagnostics.get(name, np.nan)) for name in ("k_hat", "effective_draws")}
-    return row | {f"{name}_{method}": value for name, value in found.items()}
+    row = {f"{name}_importance": values.mean() for name, values in named.items()}
+    row |= {f"{name}_importance_err": values.std() for name, values in named.items()}
+    return row | {name: float(posterior.diagnostics[name]) for name in ("k_hat", "effective_draws")}

@@ -5,7 +5,7 @@ import numpy as np
 from experiments.separation.blends import FLUXES
 from jaxblend.plot.picture import Picture, source_colours
 
-METHOD = "importance"
+METHOD = "importance"  # of the fluxes
 BLISS_FINDS_BEYOND = 3  # pixels
 BLISS_LOSES_FLUX = (6, 10)  # pixels
 
@@ -41,8 +41,8 @@ def _draw_total(axes, rows, conserved) -> None:
     axes.axhspan(1 - conserved, 1 + conserved, color="0.93", lw=0, label=f"goal, {conserved:.0%}")
     axes.axhline(1.0, color="0.4", lw=0.8)
     kinds = {
-        "total_laplace": "laplace",
-        "total_importance": "importance",
+        "total_laplace": "optimum",
+        "total_importance": "importance sampling",
         "total_deblended": "deblend, not told of two",
     }
     for (name, label), colour, shift in zip(kinds.items(), source_colours(), (-0.15, 0.0, 0.15), strict=False):
@@ -53,10 +53,11 @@ def _draw_total(axes, rows, conserved) -> None:
 
 def _draw_odds(axes, rows, likely) -> None:
     separation = np.array([row["separation"] for row in rows])
-    low, middle, high = (np.array([row[f"log_odds_{METHOD}{end}"] for row in rows]) for end in ("_p16", "", "_p84"))
+    low, middle, high = (np.array([row[f"log_odds_laplace{end}"] for row in rows]) for end in ("_p16", "", "_p84"))
     colour = next(source_colours())
     axes.fill_between(separation, low, high, color=colour, alpha=0.25, lw=0)
-    axes.plot(separation, middle, "o-", ms=4, color=colour, label=f"odds, {METHOD}")
+    axes.plot(separation, middle, "-", color=colour, label="odds, laplace")
+    axes.plot(separation, [row["log_odds_importance"] for row in rows], "o", ms=4, color="k", label="odds, importance")
     axes.axhline(np.log(likely), color="0.4", lw=0.8, ls="--")
     axes.axvline(BLISS_FINDS_BEYOND, color="0.7", lw=4, label="BLISS: second galaxy found beyond")
     axes.set_yscale("symlog", linthresh=10)

@@ -113,7 +113,10 @@ def main(out: Annotated[Path, tyro.conf.Positional], /, folder: Path = HERE) -> 
     rows = summarise(found, SEPARATIONS, LIKELY)
     lines = ["# Separation", "", provenance("galsim", "sep"), "", *pair_lines(found)]
     lines += ["## Conserved flux", "", *goal_lines(rows), "", "## Error bars, all separations", ""]
-    lines += ["Standard deviations of the draws; posteriors of close pairs are not Gaussian.", ""]
+    lines += [
+        "Laplace: the optimum and the errors of its curvature. Importance: mean and standard deviation of draws.",
+        "",
+    ]
     lines += [*coverage_table(found), ""]
     for name in FLUXES:
         of = [row for row in rows if row["brightness"] == name]

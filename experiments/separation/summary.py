@@ -40,9 +40,11 @@ def _row(part: Table, likely: float) -> dict:
         row[f"both_{name}"] = float(np.mean(part[f"n_{name}"] >= 2))
     for method in METHODS:
         odds = np.asarray(part[f"log_odds_{method}"], float)
-        low, middle, high = np.percentile(odds, (16, 50, 84))
+        odds = odds[np.isfinite(odds)]  # those that were asked
+        low, middle, high = np.percentile(odds, (16, 50, 84)) if len(odds) else (np.nan,) * 3
         row |= {f"log_odds_{method}_p16": low, f"log_odds_{method}": middle, f"log_odds_{method}_p84": high}
-        row[f"likely_{method}"] = float(np.mean(odds > np.log(likely))) if np.isfinite(odds).all() else np.nan
+        row[f"likely_{method}"] = float(np.mean(odds > np.log(likely))) if len(odds) else np.nan
+        row[f"asked_{method}"] = len(odds)
     return row
 
 
