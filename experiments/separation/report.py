@@ -114,7 +114,7 @@ def main(out: Annotated[Path, tyro.conf.Positional], /, folder: Path = HERE) -> 
     lines = ["# Separation", "", provenance("galsim", "sep"), "", *pair_lines(found)]
     lines += ["## Conserved flux", "", *goal_lines(rows), "", "## Error bars, all separations", ""]
     lines += [
-        "Laplace: the optimum and the errors of its curvature. Importance: mean and standard deviation of draws.",
+        "Laplace: the optimum, and errors of its curvature. Importance: mean and standard deviation of draws.",
         "",
     ]
     lines += [*coverage_table(found), ""]
