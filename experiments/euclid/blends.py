@@ -21,6 +21,7 @@ BULGE_FRACTIONS, AXIS_RATIOS = (0.0, 1.0), (0.3, 1.0)
 NEIGHBOURS = (1, 3)  # fewest and most, of a blended galaxy; every other galaxy has none
 DISTANCES = (0.2, 1.0)  # arcsec from the central galaxy
 NOISE, VARIANCE = "poisson", "model"  # weights hold the variance of sky and sources, as a survey's variance map does
+MATCHED_WITHIN = 0.3  # arcsec, three pixels: centres of merged or lopsided detections are off
 DECENTRING = "pixel"  # the centres that are given are within a pixel of the true ones
 
 

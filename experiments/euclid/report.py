@@ -29,7 +29,7 @@ NMAD, MEDIAN = f"flux_{BAND}_nmad", f"flux_{BAND}_median"
 COLUMNS = {
     "recall": "found",
     SIGMA.name: "sigma of dF/F",
-    TRIMMED.name: f"of |dF/F| < {CUT:g}",
+    TRIMMED.name: f"sigma within {CUT:.0%}",
     BEYOND.name: "beyond",
     NMAD: "NMAD",
     MEDIAN: "median",
@@ -42,7 +42,7 @@ PUBLISHED = {
     ),
     "blended": (
         ("VAE (published)", "", "20 %", "", "", "", ""),
-        ("SExtractor (published)", "", "94 %", "31 % (after a cut of theirs)", "", "", ""),
+        ("SExtractor (published)", "", "94 %", "31 % (cut of theirs)", "", "", ""),
     ),
 }
 EDGES = (23.0, 23.5, 24.0, 24.5, 25.0)

@@ -58,12 +58,13 @@ def task_of(methods: tuple[str, ...], size: int) -> Task:
         "noise": [drawn.NOISE, drawn.VARIANCE],
         "ranges": ranges,
         "decentring": drawn.DECENTRING,
+        "matched_within": drawn.MATCHED_WITHIN,
         "prior of the set": dataclasses.asdict(OF_THE_SET),
     }
     return Task(
         draw=drawn.draw_blend,
         methods={name: METHODS[name] for name in methods},
-        evaluation={"band": drawn.BAND},
+        evaluation={"band": drawn.BAND, "max_separation": drawn.MATCHED_WITHIN},
         size=size,
         record=record,
         more=drawn.counts,

@@ -19,6 +19,7 @@ PAIR = Pair(separation=(0.3, 2.5), magnitude_difference=(-2.0, 2.0))
 SELECTION = Selection(max_magnitude=23.0, magnitude_band=BAND, min_snr=10.0, snr_band=BAND)
 POOL, FAINTEST = 1000, 24.0  # galaxies that a pair is chosen from, and their i: some are brighter in Euclid's band
 NOISE, VARIANCE = "poisson", "model"  # weights hold the variance of sky and sources, as a survey's variance map does
+MATCHED_WITHIN = 0.3  # arcsec, three pixels: centres of merged or lopsided detections are off
 DECENTRING = "pixel"  # the centres that are given are within a pixel of the true ones
 
 

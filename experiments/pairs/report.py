@@ -31,7 +31,7 @@ COLUMNS = {
     f"flux_{BAND}_median_absolute": "flux, median abs",
     MEAN.name: "mean of dm",
     SIGMA.name: "sigma of dm",
-    OUTLIERS: "|dm| > 0.75",
+    OUTLIERS: "beyond 0.75",
     "iou_mean": "IoU",
 }
 DIGITS = {"recall": 1, MAPE: 2, f"flux_{BAND}_median_absolute": 2, OUTLIERS: 2}  # of numbers in per cent

@@ -32,11 +32,12 @@ def task_of(methods: tuple[str, ...], size: int) -> Task:
         "selection": dataclasses.asdict(drawn.SELECTION),
         "population": [drawn.POOL, drawn.FAINTEST],
         "decentring": drawn.DECENTRING,
+        "matched_within": drawn.MATCHED_WITHIN,
     }
     return Task(
         draw=drawn.draw_blend,
         methods={name: METHODS[name] for name in methods},
-        evaluation={"band": drawn.BAND},
+        evaluation={"band": drawn.BAND, "max_separation": drawn.MATCHED_WITHIN},
         size=size,
         record=record,
     )
