@@ -13,7 +13,7 @@ from jaxblend.simulation.seeds import DECENTRING
 
 DATA = {"LSST": 1, "LSST + Euclid": 3}  # how many of the surveys are fitted
 POSITION_SCATTER = 0.2  # arcsec, one pixel of LSST, whatever is known of the centres
-BATCH = 8  # blends of one shape that are fitted in one call
+BATCH = 1  # blend in one call: a chunk has few of one shape, and calls that are not full are filled up
 QUANTITIES = ("g1", "g2", f"mag_{BAND}", "radius")
 
 
