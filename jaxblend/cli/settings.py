@@ -22,7 +22,7 @@ def made(option: str, kind: type, settings: Mapping[str, Any]) -> Any:
     unknown = [name for name in settings if name not in known]
     if unknown:
         raise ValueError(
-            f"Got {option} with {', '.join(unknown)}, expected settings among {', '.join(known) or 'none'}."
+            f"Got {option} with {', '.join(unknown)}, expected some of {', '.join(known) or 'no settings'}."
         )
     try:
         return kind(**settings)
