@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,20 +11,23 @@ import numpy as np
 
 from jaxblend.forward.observation import Observation
 from jaxblend.simulation import streams
-from jaxblend.simulation.galsim_truth import draw_isolated
-from jaxblend.simulation.noise import noisy
+from jaxblend.simulation.camera import Camera
+from jaxblend.simulation.device_backend import DeviceBackend
+from jaxblend.simulation.device_images import check_drawable
+from jaxblend.simulation.galsim_backend import draw_scenes
 from jaxblend.simulation.options import ObservingOptions, SimulationOptions, keywords_of, parse_options
-from jaxblend.simulation.psf import observation_psf, survey_psfs
 from jaxblend.simulation.sample import checked_key
-from jaxblend.simulation.scene import Stage
+from jaxblend.simulation.scene import Scene, Stage
 from jaxblend.simulation.seeds import draw_seeds
 from jaxblend.simulation.sources import SkySources
+from jaxblend.simulation.streams import Streams
 from jaxblend.simulation.survey import Survey
-from jaxblend.simulation.truth import truth_table
-from jaxblend.simulation.varying_psf import VaryingPSF
+from jaxblend.simulation.truth import blendedness, signal_to_noise, truth_table
 
 if TYPE_CHECKING:
     import astropy.table
+
+Backend = Callable[[Sequence[Camera], Sequence[Streams], Sequence[Scene]], Iterator[tuple[np.ndarray, np.ndarray]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +66,7 @@ class Blend:
 
 @keywords_of(SimulationOptions)
 def simulate(survey: Survey, *, key: jax.Array, **options: Any) -> Blend:
-    """Simulate one blend, drawn by GalSim.
+    """Simulate one blend, drawn by GalSim or on the device.
 
     Sources are drawn from the catalogue, none twice in a blend before all were tried, placed by the layout (by
     default uniformly in a square about the stamp centre), and kept if they pass the selection. Everything follows
@@ -78,7 +81,7 @@ def simulate(survey: Survey, *, key: jax.Array, **options: Any) -> Blend:
     **options
         `n_sources`, `catalog`, `max_sources`, `max_offset`, `selection`, `layout`, `rotate`, `shear`,
         `shear_positions`, `dither`, `stamp_size`, `psf`, `noise`, `noise_correlation`, `variance`, `artefacts`,
-        `gsparams`, `decentring`: see `SimulationOptions`.
+        `gsparams`, `decentring`, `backend`: see `SimulationOptions`.
 
     Returns
     -------
@@ -93,11 +96,12 @@ def simulate(survey: Survey, *, key: jax.Array, **options: Any) -> Blend:
         If `key` is not a typed key, or there is no such option.
     """
     survey, key = _checked_survey(survey), checked_key(key)
-    return _simulate(Stage.of(survey, parse_options(SimulationOptions, options)), key)
+    stage, camera = _prepared(survey, parse_options(SimulationOptions, options))
+    return next(_draw(stage, camera, [[Streams.of(key)]]))
 
 
 @keywords_of(SimulationOptions)
-def simulate_blends(survey: Survey, n: int, *, key: jax.Array, **options: Any) -> Iterator[Blend]:
+def simulate_blends(survey: Survey, n: int, *, key: jax.Array, batch_size: int = 32, **options: Any) -> Iterator[Blend]:
     """Simulate n blends, one after the other.
 
     Blend i depends on ``jax.random.fold_in(key, i)`` alone: it is the same whatever n, and the same as
@@ -111,13 +115,15 @@ def simulate_blends(survey: Survey, n: int, *, key: jax.Array, **options: Any) -
         How many blends.
     key : typed JAX key
         ``jax.random.key(seed)``.
+    batch_size : int
+        Blends that are drawn together with ``backend="device"``: they do not depend on it.
     **options
         As in `simulate`; a `catalog` is read once.
 
     Returns
     -------
     iterator of Blend
-        Each is drawn when it is asked for.
+        Each is drawn when it, or the first of its batch, is asked for.
 
     Raises
     ------
@@ -125,8 +131,12 @@ def simulate_blends(survey: Survey, n: int, *, key: jax.Array, **options: Any) -
         As `simulate`.
     """
     survey, key = _checked_survey(survey), checked_key(key)
-    stage = Stage.of(survey, parse_options(SimulationOptions, options))
-    return (_simulate(stage, jax.random.fold_in(key, i)) for i in range(n))
+    if batch_size < 1:
+        raise ValueError(f"Got batch_size={batch_size}, expected at least one blend.")
+    stage, camera = _prepared(survey, parse_options(SimulationOptions, options))
+    size = batch_size if stage.options.backend == "device" else 1
+    batches = (Streams.numbered(key, first, min(size, n - first)) for first in range(0, n, size))
+    return _draw(stage, camera, batches)
 
 
 @keywords_of(ObservingOptions)
@@ -148,8 +158,8 @@ def observe(
     key : typed JAX key
         Seeds the noise.
     **options
-        `stamp_size`, `psf`, `noise`, `noise_correlation`, `variance`, `artefacts`, `gsparams`, `decentring`: see
-        `ObservingOptions`.
+        `stamp_size`, `psf`, `noise`, `noise_correlation`, `variance`, `artefacts`, `gsparams`, `decentring`,
+        `backend`: see `ObservingOptions`.
 
     Returns
     -------
@@ -163,76 +173,76 @@ def observe(
     """
     chosen = parse_options(ObservingOptions, options)
     places = np.asarray(offsets, float).reshape(len(sources), 2)
-    return _observe(sources, places, _checked_survey(survey), checked_key(key), chosen, {})
+    camera, random = Camera.of(_checked_survey(survey), chosen), Streams.of(checked_key(key))
+    return next(_seen(camera, _backend(camera), [random], [Scene(sources, places, np.zeros(2))], [{}]))
 
 
-def _simulate(stage: Stage, key: jax.Array) -> Blend:
-    scene = stage.draw(key)
-    about = {
-        "layout": repr(stage.options.effective_layout),
-        "shear": {"g1": float(scene.shear[0]), "g2": float(scene.shear[1])},
-    }
-    return _observe(scene.sources, scene.offsets, stage.survey, key, stage.options, about)
+def _prepared(survey: Survey, options: SimulationOptions) -> tuple[Stage, Camera]:
+    stage = Stage.of(survey, options)
+    if options.backend == "device" and stage.catalog is not None:
+        check_drawable(stage.catalog.sources)
+    return stage, Camera.of(survey, options)
 
 
-def _observe(
-    sources: SkySources,
-    offsets: np.ndarray,
-    survey: Survey,
-    key: jax.Array,
-    options: ObservingOptions,
-    about: dict[str, object],
+def _draw(stage: Stage, camera: Camera, batches: Iterable[Sequence[Streams]]) -> Iterator[Blend]:
+    """Draw blends, one batch of scenes after the other."""
+    backend = _backend(camera)
+    for random in batches:
+        scenes = [stage.draw(each) for each in random]
+        yield from _seen(camera, backend, random, scenes, map(stage.about, scenes))
+
+
+def _backend(camera: Camera) -> Backend:
+    return DeviceBackend.of(camera).draw if camera.options.backend == "device" else draw_scenes
+
+
+def _seen(
+    camera: Camera,
+    backend: Backend,
+    random: Sequence[Streams],
+    scenes: Sequence[Scene],
+    about: Iterable[Mapping[str, object]],
+) -> Iterator[Blend]:
+    cameras = [camera.for_blend(each) for each in random]
+    return map(_finished, cameras, random, scenes, backend(cameras, random, scenes), about)
+
+
+def _finished(
+    camera: Camera,
+    random: Streams,
+    scene: Scene,
+    pixels: tuple[np.ndarray, np.ndarray],
+    about: Mapping[str, object],
 ) -> Blend:
-    shape = (options.stamp_size, options.stamp_size)
-    positions = offsets / survey.pixel_scale + 0.5 * (options.stamp_size - 1)
-    kind = options.psf
-    if isinstance(kind, VaryingPSF):
-        kind = kind.draw(streams.generator(key, streams.PSF), survey)
-    psfs = survey_psfs(survey, kind)
-    isolated = draw_isolated(sources, positions, survey, psfs=psfs, shape=shape, gsparams=options.gsparams)
-    model = isolated.sum(axis=0)
-    sky = survey.sky_level[:, None, None]
-    variance = np.broadcast_to(sky, model.shape) if options.variance == "sky" else sky + np.maximum(model, 0.0)
-    image, weight = _detected(model, 1.0 / variance, survey, key, options)
-    observation = Observation(
-        image.astype(np.float32),
-        weight.astype(np.float32),
-        observation_psf(survey, kind),
-        pixel_scale=survey.pixel_scale,
-        bands=survey.bands,
-        zero_point=survey.zero_point,
-        survey=survey.name,
-        noise_correlation=options.noise_correlation,
-    )
+    """The blend of isolated images (n, C, H, W) and of an image (C, H, W) with noise: defects, weight, truth, seeds."""
+    survey, options, (isolated, image) = camera.survey, camera.options, pixels
+    positions = camera.positions(scene.offsets)
+    variance = camera.variance(isolated.sum(axis=0) if options.variance == "model" else image)
+    weight = camera.weight(variance)
+    if options.artefacts is not None:
+        image, bad = options.artefacts.draw(random.generator(streams.ARTEFACTS), image, survey.sky_level)
+        weight = np.where(bad, 0.0, weight)
+    band = survey.band_index(survey.reference_band)
     truth = truth_table(
-        sources, positions, isolated, survey, variance=variance, variance_from=options.variance, about=about
-    )
-    rng = streams.generator(key, streams.SEEDS)
-    seeds = draw_seeds(options.decentring, positions, image, weight, psfs=psfs, survey=survey, rng=rng)
-    return Blend(
-        observation,
-        truth,
-        isolated.astype(np.float32),
+        scene.sources,
         positions,
-        sources,
-        offsets,
+        survey,
+        snr=signal_to_noise(isolated[:, band], variance[band]),
+        blended=blendedness(isolated[:, band]),
+        about={"variance": options.variance, **about},
+    )
+    rng = random.generator(streams.SEEDS)
+    seeds = draw_seeds(options.decentring, positions, image, weight, psfs=camera.psfs, survey=survey, rng=rng)
+    return Blend(
+        camera.observation(image, weight),
+        truth,
+        isolated.astype(np.float32, copy=False),
+        positions,
+        scene.sources,
+        scene.offsets,
         seeds=seeds.positions,
         detected=seeds.detected,
     )
-
-
-def _detected(
-    model: np.ndarray, weight: np.ndarray, survey: Survey, key: jax.Array, options: ObservingOptions
-) -> tuple[np.ndarray, np.ndarray]:
-    """Image and weight with noise and the detector's defects."""
-    image, kind = model, options.noise_kind
-    if kind is not None:
-        rng = streams.generator(key, streams.NOISE)
-        image = noisy(rng, model, survey.sky_level, kind=kind, correlation=options.noise_correlation)
-    if options.artefacts is None:
-        return image, weight
-    image, bad = options.artefacts.draw(streams.generator(key, streams.ARTEFACTS), image, survey.sky_level)
-    return image, np.where(bad, 0.0, weight)
 
 
 def _checked_survey(survey: Any) -> Survey:

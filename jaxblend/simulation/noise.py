@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from jaxblend.forward.noise_checks import noise_correlation
 
-__all__ = ["NOISE_KINDS", "noisy", "power_on", "stationary_noise"]
+__all__ = ["NOISE_KINDS", "noisy", "power_on", "root_power", "stationary_noise"]
 
 #: What `noisy` knows, in the words of `ObservingOptions`.
 NOISE_KINDS = ("poisson", "gaussian", "sky")
@@ -66,10 +66,15 @@ def stationary_noise(
     """Gaussian noise of variance 1 in every pixel, white where there is no correlation; bands are independent."""
     if correlation is None:
         return rng.normal(size=shape)
-    # On a grid that wraps around beyond the image by more than the correlation reaches.
-    grid = tuple(max(2 * n, n + reach) for n, reach in zip(shape[1:], correlation.shape[1:], strict=True))
-    waves = np.fft.fft2(rng.normal(size=(shape[0], *grid))) * np.sqrt(power_on(correlation, grid))
+    root = root_power(correlation, shape)
+    waves = np.fft.fft2(rng.normal(size=root.shape)) * root
     return np.fft.ifft2(waves).real[:, : shape[1], : shape[2]]
+
+
+def root_power(correlation: Float[np.ndarray, "C h w"], shape: tuple[int, int, int]) -> Float[np.ndarray, "C N M"]:
+    """Root of the power spectrum on a grid that wraps around beyond an image by more than the correlation reaches."""
+    grid = tuple(max(2 * n, n + reach) for n, reach in zip(shape[1:], correlation.shape[1:], strict=True))
+    return np.sqrt(power_on(correlation, grid))
 
 
 def power_on(correlation: Float[np.ndarray, "*C h w"], grid: tuple[int, ...]) -> Float[np.ndarray, "*C N M"]:

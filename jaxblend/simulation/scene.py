@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 
 from jaxblend.simulation import streams
@@ -17,6 +16,7 @@ from jaxblend.simulation.population import draw_population
 from jaxblend.simulation.psf import survey_psfs
 from jaxblend.simulation.shear import draw_shear
 from jaxblend.simulation.sources import SkySources
+from jaxblend.simulation.streams import Streams
 from jaxblend.simulation.survey import Survey
 
 if TYPE_CHECKING:
@@ -81,14 +81,19 @@ class Stage:
         candidates = _candidates(sources, survey, options)
         return cls(survey, options, layout.for_catalog(candidates), candidates)
 
-    def draw(self, key: jax.Array) -> Scene:
-        """Draw the scene of the blend that has this key."""
-        rng = streams.generator(key, streams.SCENE)
+    def draw(self, random: Streams) -> Scene:
+        """Draw the scene of the blend that has these streams."""
+        rng = random.generator(streams.SCENE)
         candidates = self.catalog if self.catalog is not None else self._draw_candidates(rng)
         if self.options.rotate:
-            angle = streams.generator(key, streams.ROTATION).uniform(0.0, 2.0 * np.pi, len(candidates.sources))
+            angle = random.generator(streams.ROTATION).uniform(0.0, 2.0 * np.pi, len(candidates.sources))
             candidates = candidates.with_sources(candidates.sources.rotated(angle))
-        return self._move(Scene(*self.layout.place(candidates, rng), shear=np.zeros(2)), key)
+        return self._move(Scene(*self.layout.place(candidates, rng), shear=np.zeros(2)), random)
+
+    def about(self, scene: Scene) -> dict[str, object]:
+        """Say of a scene what its truth records: the layout and the shear."""
+        shear = {"g1": float(scene.shear[0]), "g2": float(scene.shear[1])}
+        return {"layout": repr(self.options.effective_layout), "shear": shear}
 
     def _draw_candidates(self, rng: np.random.Generator) -> Candidates:
         n = self.layout.pool_size(self.options.stamp_size * self.survey.pixel_scale)
@@ -96,15 +101,15 @@ class Stage:
         faintest = self.options.effective_selection.max_magnitude + 0.5
         return _candidates(draw_population(rng, n, self.survey, max_magnitude=faintest), self.survey, self.options)
 
-    def _move(self, scene: Scene, key: jax.Array) -> Scene:
+    def _move(self, scene: Scene, random: Streams) -> Scene:
         """Shear a scene, and then shift it."""
         options, sources, offsets, shear = self.options, scene.sources, scene.offsets, scene.shear
         if options.shear is not None:
-            shear = draw_shear(options.shear, streams.generator(key, streams.SHEAR))
+            shear = draw_shear(options.shear, random.generator(streams.SHEAR))
             sources = sources.sheared(shear)
             offsets = offsets @ shear_matrix(shear).T if options.shear_positions else offsets
         if options.dither:
-            offsets = offsets + self.survey.pixel_scale * streams.generator(key, streams.DITHER).uniform(-0.5, 0.5, 2)
+            offsets = offsets + self.survey.pixel_scale * random.generator(streams.DITHER).uniform(-0.5, 0.5, 2)
         return Scene(sources, offsets, shear)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -158,12 +158,11 @@ class SkySources:
         one = self.in_bands((band,))
         bulge, disk, point = (f[:, 0] for f in (one.bulge_fraction, one.disk_fraction, one.point_fraction))
 
+        bulge_inside = _growth_curve(self.bulge_radius, DE_VAUCOULEURS_INDEX)
+        disk_inside = _growth_curve(self.disk_radius, EXPONENTIAL_INDEX)
+
         def enclosed(radius: np.ndarray) -> np.ndarray:
-            return (
-                point
-                + bulge * _enclosed_light(radius, self.bulge_radius, DE_VAUCOULEURS_INDEX)
-                + disk * _enclosed_light(radius, self.disk_radius, EXPONENTIAL_INDEX)
-            )
+            return point + bulge * bulge_inside(radius) + disk * disk_inside(radius)
 
         low, high = np.zeros(len(self)), np.maximum(self.bulge_radius, self.disk_radius)
         for _ in range(60):
@@ -190,8 +189,8 @@ def _columns(sources: SkySources, with_profiles: bool = False) -> dict[str, np.n
     return columns
 
 
-def _enclosed_light(radius: np.ndarray, half_light_radius: np.ndarray, index: float) -> np.ndarray:
-    """Integrate a circular Sersic profile of flux 1 within a radius (Graham & Driver 2005, PASA 22, 118)."""
+def _growth_curve(half_light_radius: np.ndarray, index: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Make the light of circular Sersic profiles of flux 1 within a radius (n,): Graham & Driver 2005, PASA 22, 118."""
     size = np.where(half_light_radius > 0, half_light_radius, 1.0)
     b = gammaincinv(2.0 * index, 0.5)
-    return gammainc(2.0 * index, b * (radius / size) ** (1.0 / index))
+    return lambda radius: gammainc(2.0 * index, b * (radius / size) ** (1.0 / index))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
 def truth_table(
     sources: SkySources,
     positions: np.ndarray,
-    isolated: np.ndarray,
     survey: Survey,
     *,
-    variance: np.ndarray,
-    variance_from: str,
+    snr: np.ndarray,
+    blended: np.ndarray,
     about: Mapping[str, object],
 ) -> astropy.table.QTable:
     """Tabulate one row per source, in the columns of a fitted catalogue.
@@ -33,14 +33,10 @@ def truth_table(
         The n sources.
     positions : (n, 2) array
         Pixel x, y.
-    isolated : (n, C, H, W) array
-        Noiseless images of each alone, electrons.
     survey : Survey
         Bands and zero points.
-    variance : (C, H, W) array
-        Variance of the noise, electrons squared.
-    variance_from : str
-        What the variance is made of, for the record.
+    snr, blended : (n,) array
+        S/N and blendedness in the reference band: see `signal_to_noise` and `blendedness`.
     about : mapping
         What else the table's ``meta`` holds.
 
@@ -61,7 +57,7 @@ def truth_table(
     chosen = sources.in_bands(survey.bands)
     flux = chosen.flux(survey)
     g = chosen.shape(band)
-    table = QTable(meta=_provenance(survey, variance_from) | dict(about))
+    table = QTable(meta=_provenance(survey) | dict(about))
     table["id"] = np.arange(len(chosen))
     table["x"], table["y"] = positions[:, 0] * u.pix, positions[:, 1] * u.pix
     for column, name in enumerate(survey.bands):
@@ -72,8 +68,8 @@ def truth_table(
     table["g1"], table["g2"] = g[:, 0], g[:, 1]
     table["bulge_fraction"] = chosen.bulge_fraction[:, index]
     table["kind"] = np.where(chosen.is_star, "star", "galaxy")
-    table["snr"] = signal_to_noise(isolated[:, index], variance[index])
-    table["blendedness"] = blendedness(isolated[:, index])
+    table["snr"] = snr
+    table["blendedness"] = blended
     for part in ("bulge", "disk"):
         shape = getattr(chosen, f"{part}_g")
         table[f"{part}_radius"] = getattr(chosen, f"{part}_radius") * u.arcsec
@@ -159,15 +155,19 @@ def blendedness(isolated: np.ndarray) -> np.ndarray:
     return 1.0 - np.divide(own, overlap, out=np.ones_like(own), where=overlap > 0)
 
 
-def _provenance(survey: Survey, variance_from: str) -> dict[str, object]:
-    from importlib.metadata import version
-
+def _provenance(survey: Survey) -> dict[str, object]:
     return {
         "survey": survey.name,
         "bands": list(survey.bands),
         "reference_band": survey.reference_band,
         "pixel_scale": survey.pixel_scale,
         "zero_point": survey.zero_point.tolist(),
-        "variance": variance_from,
-        "versions": {"surveycodex": survey.codex_version, "galsim": version("galsim")},
+        "versions": {"surveycodex": survey.codex_version, "galsim": _galsim_version()},
     }
+
+
+@cache
+def _galsim_version() -> str:
+    from importlib.metadata import version
+
+    return version("galsim")

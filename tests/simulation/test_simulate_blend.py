@@ -132,8 +132,9 @@ def test_signatures_name_every_option_with_its_default():
     options = {"n_sources", "catalog", "max_sources", "max_offset", "selection", "layout"}
     options |= {"rotate", "shear", "shear_positions", "dither"}
     seeing = {"stamp_size", "psf", "noise", "noise_correlation", "variance", "artefacts", "gsparams", "decentring"}
+    seeing |= {"backend"}
     assert set(inspect.signature(simulate).parameters) == {"survey", "key"} | options | seeing
-    assert set(inspect.signature(simulate_blends).parameters) == {"survey", "n", "key"} | options | seeing
+    assert set(inspect.signature(simulate_blends).parameters) == {"survey", "n", "key", "batch_size"} | options | seeing
     assert set(inspect.signature(observe).parameters) == {"sources", "offsets", "survey", "key"} | seeing
     assert inspect.signature(simulate_blends).parameters["max_sources"].default == 5
 
