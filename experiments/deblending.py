@@ -22,7 +22,7 @@ from jaxblend.io.atomic import atomic_path, to_json, write_json
 from jaxblend.io.tables import write_table
 from jaxblend.simulation.blend import Blend
 
-BATCH = 8  # blends of one shape that are fitted in one call
+BATCH = 1  # blends in one call of a program: a CPU has nothing to gain from more, and the rest would be padding
 SKIPPED = "skipped.txt"
 Method = Callable[[Sequence[Blend]], Sequence[Any]]
 
