@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -39,7 +40,7 @@ class Blend:
     observation : Observation
         Image, weight and PSF, in electrons over the full exposure, sky subtracted.
     truth : QTable
-        One row per source; see `jaxblend.simulation.truth.truth_table`.
+        One row per source; see `jaxblend.simulation.truth.truth_table`. Tabulated when it is first asked for.
     isolated : (n, C, H, W) array
         Each source alone, without noise, float32.
     positions : (n, 2) array
@@ -62,6 +63,21 @@ class Blend:
     offsets: np.ndarray
     seeds: np.ndarray
     detected: np.ndarray | None = None
+
+    @classmethod
+    def untabulated(cls, tabulate: Callable[[], astropy.table.QTable], **others: Any) -> Blend:
+        """Make a blend of all else, and of a function that makes its truth."""
+        blend = object.__new__(cls)
+        for name, value in (others | {"_tabulate": tabulate}).items():
+            object.__setattr__(blend, name, value)
+        return blend
+
+    def __getattr__(self, name: str) -> Any:
+        """Tabulate the truth: astropy takes longer to make a table than the device to draw a galaxy."""
+        if name != "truth" or "_tabulate" not in vars(self):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        object.__setattr__(self, "truth", vars(self)["_tabulate"]())
+        return self.truth
 
 
 @keywords_of(SimulationOptions)
@@ -223,7 +239,8 @@ def _finished(
         image, bad = options.artefacts.draw(random.generator(streams.ARTEFACTS), image, survey.sky_level)
         weight = np.where(bad, 0.0, weight)
     band = survey.band_index(survey.reference_band)
-    truth = truth_table(
+    tabulate = partial(
+        truth_table,
         scene.sources,
         positions,
         survey,
@@ -233,13 +250,13 @@ def _finished(
     )
     rng = random.generator(streams.SEEDS)
     seeds = draw_seeds(options.decentring, positions, image, weight, psfs=camera.psfs, survey=survey, rng=rng)
-    return Blend(
-        camera.observation(image, weight),
-        truth,
-        isolated.astype(np.float32, copy=False),
-        positions,
-        scene.sources,
-        scene.offsets,
+    return Blend.untabulated(
+        tabulate,
+        observation=camera.observation(image, weight),
+        isolated=isolated.astype(np.float32, copy=False),
+        positions=positions,
+        sources=scene.sources,
+        offsets=scene.offsets,
         seeds=seeds.positions,
         detected=seeds.detected,
     )

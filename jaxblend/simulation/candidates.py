@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jaxblend.simulation.galsim_truth import draw_isolated
 from jaxblend.simulation.psf import effective_psf_images
+from jaxblend.simulation.quick_snr import QuickSNR
 from jaxblend.simulation.sample import Selection
 from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     import galsim
 
 __all__ = ["Candidates"]
+
+QUICK_MARGIN = 0.05  # of the S/N: an image is drawn of what is nearer to the limit
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,11 +131,19 @@ class Candidates:
             return False
         if not all(np.hypot(*(offset - other)) >= self.selection.min_separation for other in others):
             return False
+        expected, least = self._quick_snr.estimate(source, offset), self.selection.min_snr
+        if expected is not None and abs(expected - least) > QUICK_MARGIN * least:
+            return bool(expected > least)
         position = offset / self.survey.pixel_scale + 0.5 * (self.stamp_size - 1)
-        single = self.survey.only(self.selection.bands_in(self.survey)[1])
+        single = self._quick_snr.survey
         shape = (self.stamp_size, self.stamp_size)
         image = draw_isolated(source, [position], single, psfs=[self.psf], shape=shape)[0, 0]
-        return bool(signal_to_noise(image, single.sky_level[0]) >= self.selection.min_snr)
+        return bool(signal_to_noise(image, single.sky_level[0]) >= least)
+
+    @cached_property
+    def _quick_snr(self) -> QuickSNR:
+        single = self.survey.only(self.selection.bands_in(self.survey)[1])
+        return QuickSNR(single, self.stamp_size, self.psf)
 
 
 def _largest_snr(pool: SkySources, survey: Survey, psf: galsim.GSObject) -> np.ndarray:

@@ -15,13 +15,13 @@ import numpy as np
 from jaxtyping import Array, Float, Inexact, Int
 
 from jaxblend.forward import profiles
-from jaxblend.forward.frame import Frame
 from jaxblend.forward.galaxies import sheared_k2
 from jaxblend.forward.render import Grid, to_pixels
+from jaxblend.simulation.grid import frame_of
 from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey
 
-__all__ = ["Lights", "check_drawable", "draw_lights", "frame_of", "lights_of"]
+__all__ = ["Lights", "check_drawable", "draw_lights", "lights_of"]
 
 
 class Lights(NamedTuple):
@@ -75,12 +75,6 @@ def lights_of(sources: SkySources, offsets: np.ndarray, survey: Survey) -> Light
     shear = np.where(np.expand_dims(dark, 2), 0.0, np.stack([sources.bulge_g, sources.disk_g], axis=1))
     flux = share * sources.flux(survey)[:, None]
     return Lights(*(np.asarray(each, np.float32) for each in (offsets, radius, shear, flux)))
-
-
-def frame_of(stamp_size: int, pixel_scale: float, grid_size: int, oversampling: int) -> Frame:
-    """Make the frame of a stamp whose periodic grid has this size, one of `fast_size`."""
-    padding = max(1.0, (grid_size - 0.5) / stamp_size)
-    return Frame((stamp_size, stamp_size), pixel_scale, padding=padding, oversampling=oversampling)
 
 
 @partial(jax.jit, static_argnames=("stamp_size", "pixel_scale", "grid_size", "oversampling", "together"))

@@ -7,60 +7,65 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Int, UInt32
+from jaxtyping import Array, Float, UInt32
 
-__all__ = ["FEWEST_COUNTS", "counted", "unit_noise"]
+__all__ = ["FEWEST_COUNTS", "counted", "with_noise"]
 
 FEWEST_COUNTS = 100.0  # electrons of sky per pixel, from which `counted` may be used
 
 
-@partial(jax.jit, static_argnames=("shape", "implementation"))
-def unit_noise(
-    words: UInt32[Any, "B w"],
-    count: int | Int[Array, ""],
+@partial(jax.jit, static_argnames=("kind", "implementation"))
+def with_noise(
+    model: Float[Any, "C H W"],
+    sky: Float[Any, " C"],
+    words: UInt32[Any, " w"],
     root_power: Float[Any, "C N M"] | None = None,
     *,
-    shape: tuple[int, int, int],
+    kind: str,
     implementation: str,
-) -> Float[Array, "B C H W"]:
-    """Draw Gaussian noise of variance 1 in every pixel of the first of B images, each from a key of its own.
+) -> Float[Array, "C H W"]:
+    """Add noise to an image, as `jaxblend.simulation.noise.noisy` does, from a key of its own.
 
     Parameters
     ----------
-    words : (B, w) array
-        Data of the keys.
-    count : int
-        How many images to draw.
+    model : (C, H, W) array
+        The light without noise, in electrons.
+    sky : (C,) array
+        Mean sky, electrons per pixel; for counts 100 and more.
+    words : (w,) array
+        Data of the key.
     root_power : (C, N, M) array, optional
         Of correlated noise: see `jaxblend.simulation.noise.root_power`. White without it.
-    shape : (int, int, int)
-        C, H, W.
+    kind : {"poisson", "gaussian", "sky"}
+        Counted electrons of light and sky; Gaussian noise of the same variance; Gaussian noise of the sky alone.
     implementation : str
-        Of the keys: ``str(jax.random.key_impl(key))``.
+        Of the key: ``str(jax.random.key_impl(key))``.
 
     Returns
     -------
-    (B, C, H, W) array
-        0 beyond `count`.
+    (C, H, W) array
+        The noisy image, in electrons; its mean is the model.
     """
-
-    def one(data):
-        key = jax.random.wrap_key_data(data, impl=implementation)
-        if root_power is None:
-            return jax.random.normal(key, shape)
-        waves = jnp.fft.fft2(jax.random.normal(key, root_power.shape)) * root_power
-        return jnp.fft.ifft2(waves).real[:, : shape[1], : shape[2]]
-
-    images = jnp.zeros((len(words), *shape))
-    return jax.lax.fori_loop(0, count, lambda i, done: done.at[i].set(one(words[i])), images)
+    normal = _unit_noise(jax.random.wrap_key_data(words, impl=implementation), model.shape, root_power)
+    sky = sky[:, None, None]
+    if kind == "sky":
+        return model + jnp.sqrt(sky) * normal
+    rate = jnp.maximum(model, 0.0) + sky
+    return counted(rate, normal) - sky if kind == "poisson" else model + jnp.sqrt(rate) * normal
 
 
-def counted(rate: Float[np.ndarray, "*shape"], normal: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def counted(rate: Float[Array, "*shape"], normal: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Turn standard normal numbers into Poisson counts of a rate of 100 and more.
 
     The quantiles of the Poisson distribution to the order 1 / sqrt(rate), rounded: Cornish & Fisher 1938, Rev. Inst.
     Int. Stat. 5, 307.
     """
-    root, square = np.sqrt(rate), normal * normal
-    return np.rint(rate + root * normal + (square - 1) / 6 + normal * (1 - square) / (72 * root))
+    root, square = jnp.sqrt(rate), normal * normal
+    return jnp.rint(rate + root * normal + (square - 1) / 6 + normal * (1 - square) / (72 * root))
+
+
+def _unit_noise(key, shape, root_power):
+    if root_power is None:
+        return jax.random.normal(key, shape)
+    waves = jnp.fft.fft2(jax.random.normal(key, root_power.shape)) * root_power
+    return jnp.fft.ifft2(waves).real[:, : shape[1], : shape[2]]

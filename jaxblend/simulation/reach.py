@@ -50,7 +50,9 @@ class StarWings:
         images = effective_psf_images(psfs, pixel_scale=survey.pixel_scale, size=STAR_SIZE)
         place = np.abs(np.arange(STAR_SIZE) - STAR_SIZE // 2)
         distance = np.maximum(place[:, None], place)
-        rings = np.stack([images[:, distance == radius].max(axis=1) for radius in range(STAR_SIZE // 2 + 1)], axis=1)
+        order = np.argsort(distance, axis=None)
+        begins = np.searchsorted(distance.ravel()[order], np.arange(STAR_SIZE // 2 + 1))
+        rings = np.maximum.reduceat(images.reshape(len(images), -1)[:, order], begins, axis=1)
         level = np.maximum.accumulate(rings[:, ::-1], axis=1)[:, ::-1] / rings[:, :1]
         return cls(level, survey.psf_fwhm / np.sqrt(8.0 * np.log(2.0)), survey.pixel_scale)
 
