@@ -74,6 +74,9 @@ class BlendOptions:
     artefacts: Words = ()
     """Defects of the detector: cosmic_rays=2 bad_columns=0.5 dead_pixels=0.001 saturation=1e5."""
 
+    backend: Literal["galsim", "device"] = "galsim"
+    """What draws: GalSim, or JAX in batches, for many blends."""
+
     rotate: bool = False
     """Turn each source by a random angle."""
 
@@ -90,10 +93,10 @@ class BlendOptions:
         """
         from jaxblend.io.surveys import get_survey
 
-        if not self.survey:
+        given = " ".join(self.survey)
+        if not given:
             raise ValueError("Got --survey without a name, expected at least one, such as LSST.")
-        if self.bands and (len(self.survey) > 1 or ":" in self.survey[0]):
-            given = " ".join(self.survey)
+        if self.bands and (len(self.survey) > 1 or ":" in given):
             raise ValueError(f"Got --bands with --survey {given}: write the bands behind each name, as in LSST:gri.")
         bands = self.bands[0] if len(self.bands) == 1 else self.bands or None
         parted = [name.partition(":") for name in self.survey]
@@ -144,6 +147,7 @@ class BlendOptions:
             "noise": False if self.noise == "none" else self.noise,
             "decentring": self.decentring,
             "artefacts": made("--artefacts", Artefacts, defects) if defects else None,
+            "backend": self.backend,
             "rotate": self.rotate,
             "dither": self.dither,
         }

@@ -90,11 +90,12 @@ class Compare:
                 raise ValueError(f"Got {self.blends} and options of a simulation, expected one of them: leave one out.")
             with doing(console, "reading"):
                 return read_blends(self.blends)
-        surveys, drawn = self.simulated.simulate()
-        if len(surveys) > 1:
-            raise ValueError(f"Got --survey {' '.join(self.simulated.survey)}, expected one: deblenders see one image.")
+        names = " ".join(self.simulated.survey)
+        if len(self.simulated.survey) > 1:
+            raise ValueError(f"Got --survey {names}, expected one: deblenders see one image.")
+        _, drawn = self.simulated.simulate()
         with progress_bar(console) as progress:
-            tracked = progress.track(drawn, total=self.simulated.n, description=f"simulating {surveys[0].name}")
+            tracked = progress.track(drawn, total=self.simulated.n, description=f"simulating {names}")
             return [StoredBlend(b.observation, b.seeds, b.isolated, b.truth) for (b,) in tracked]
 
     def _write(

@@ -58,7 +58,7 @@ class Evaluate:
         self.out.mkdir(parents=True, exist_ok=True)
         with doing(console, f"evaluating {len(truths)} blend{'' if len(truths) == 1 else 's'}"):
             evaluation = self.evaluation.evaluate(results, truths)
-            table = short_table({"value": evaluation}, title=repr(evaluation))
+            table = short_table({"value": evaluation})
         with doing(console, "writing and drawing"):
             from jaxblend.io.atomic import write_json
 
@@ -68,6 +68,7 @@ class Evaluate:
                 named = {self.result.name: results[shown]}
                 files |= draw_galleries(truths[shown], named, {self.result.name: evaluation}, self.out)
             files["options"] = write_json(described("evaluate", self), self.out / "options.json")
+        console.print(repr(evaluation), soft_wrap=True, highlight=False, markup=False)
         console.print(table)
         say_files(console, self.out, files)
 

@@ -58,6 +58,7 @@ def draw(evaluations: Evaluation | Mapping[str, Evaluation], folder: Path) -> di
     """Draw all pictures for which there is something to draw."""
     import numpy as np
 
+    from jaxblend.evaluation.columns import column
     from jaxblend.plot.binned import binned_picture, recall_picture
     from jaxblend.plot.evaluation import efficiency_picture, residual_picture
 
@@ -68,7 +69,7 @@ def draw(evaluations: Evaluation | Mapping[str, Evaluation], folder: Path) -> di
         pictures["efficiency"] = efficiency_picture(evaluations)
     if len(sources) and "snr" in sources.colnames:
         pictures["recall"] = recall_picture(evaluations)
-    if any(np.any(one.sources["found"]) for one in each):
+    if any(np.any(column(one.sources, "found") > 0) for one in each):
         pictures["residuals"] = residual_picture(evaluations)
         for by in ("snr", "blendedness"):
             if by in sources.colnames:
@@ -82,20 +83,20 @@ def draw_galleries(
     evaluations: Mapping[str, Evaluation],
     folder: Path,
 ) -> dict[str, Path]:
-    """Draw the blends with all results, and of the first with two sources or more each source alone."""
+    """Draw the blends with all results, and of the one with the most sources each source alone."""
     from jaxblend.plot.gallery import gallery_picture, sources_picture
 
     files = {"gallery": gallery_picture(blends, results).save(folder / "gallery.png")}
-    crowded = [i for i, blend in enumerate(blends) if blend.isolated is not None and len(blend.isolated) > 1]
-    if crowded:
-        row = crowded[0]
+    sizes = [0 if blend.isolated is None else len(blend.isolated) for blend in blends]
+    if max(sizes) > 0:
+        row = sizes.index(max(sizes))
         partners = {name: one.blends.match.index[row] for name, one in evaluations.items()}
         alone = sources_picture(blends[row], {name: those[row] for name, those in results.items()}, partners)
-        files["sources"] = alone.save(folder / f"sources_of_blend_{row}.png")
+        files["each source"] = alone.save(folder / f"sources_of_blend_{row}.png")
     return files
 
 
-def short_table(evaluations: Mapping[str, Evaluation], *, title: str) -> Table:
+def short_table(evaluations: Mapping[str, Evaluation], *, title: str | None = None) -> Table:
     """The few numbers that one looks at first, a column for each result."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table

@@ -124,6 +124,7 @@ def _images(path: Path, catalog: Any, observation: Any) -> np.ndarray:
     images = np.zeros((len(catalog), *np.shape(observation.image)), np.float32)
     rows = {int(source): row for row, source in enumerate(catalog["id"])}
     with naming(path), fits.open(path) as hdus:
+        hdu: Any  # astropy's types take it for a file
         for hdu in hdus:
             if "SOURCEID" not in hdu.header:
                 continue

@@ -31,7 +31,9 @@ def side_by_side(evaluations: Mapping[str, Evaluation], seconds: Mapping[str, fl
     """
     from astropy.table import QTable
 
-    rows = {name: {str(row["metric"]): row for row in each.table} for name, each in evaluations.items()}
+    rows: dict[str, dict[str, Any]] = {
+        name: {str(row["metric"]): row for row in each.table} for name, each in evaluations.items()
+    }
     metrics = list(dict.fromkeys(metric for those in rows.values() for metric in those))
     first = {metric: next(those[metric] for those in rows.values() if metric in those) for metric in metrics}
     table = QTable(meta=_meta(evaluations))
@@ -57,9 +59,10 @@ def side_by_side_in_bins(evaluations: Mapping[str, Evaluation]) -> QTable:
                 continue
             table = evaluation.in_bins(by)
             metrics = [name for name in table.colnames if f"{name}_err" in table.colnames]
+            row: Any  # astropy's types do not know it
             for row in table:
-                low, high = (float(getattr(row[f"{by}_{end}"], "value", row[f"{by}_{end}"])) for end in ("low", "high"))
-                rows += [(by, low, high, row["count"], m, method, row[m], row[f"{m}_err"]) for m in metrics]
+                place = by, row[f"{by}_low"], row[f"{by}_high"], row["count"]
+                rows += [(*place, m, method, row[m], row[f"{m}_err"]) for m in metrics]
     names = ("by", "low", "high", "count", "metric", "method", "value", "error")
     return QTable(rows=rows or None, names=names, meta=_meta(evaluations))
 
@@ -82,12 +85,16 @@ def write_side_by_side(
     return files
 
 
+def _by_metric(evaluation: Evaluation) -> dict[str, Any]:
+    return {str(row["metric"]): row for row in evaluation.table}
+
+
 def _meta(evaluations: Mapping[str, Evaluation]) -> dict[str, Any]:
     about: Any = next(iter(evaluations.values())).sources.meta
     return {"methods": list(evaluations), **about}
 
 
-def _markdown(evaluations: Mapping[str, Evaluation], table: QTable, bins: QTable, notes: Sequence[str]) -> list[str]:
+def _markdown(evaluations: Mapping[str, Evaluation], table: QTable, bins: Any, notes: Sequence[str]) -> list[str]:
     from jaxblend.evaluation.report import markdown_table, with_error
 
     methods, first = list(evaluations), next(iter(evaluations.values()))

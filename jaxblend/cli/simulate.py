@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Simulate(BlendOptions):
-    """Simulate blends with GalSim, and write each with its truth.
+    """Simulate blends, and write each with its truth.
 
     blend_0000.npz, blend_0001.npz ... hold image, weight, PSF and positions, and can be given to `jaxblend fit`; so do
     .fits files, and blends.h5 holds all blends in one file. truth.parquet and truth.ecsv hold a row per source, with

@@ -70,7 +70,8 @@ def split(table: QTable, n: int) -> list[QTable]:
     beyond = sorted(set(number[(number < 0) | (number >= n)].tolist()))
     if beyond:
         raise ValueError(f"it has rows of blends {beyond[:10]}, but the truth is that of blends 0 to {n - 1}.")
-    return [table[number == blend] for blend in range(n)]
+    tables: list[Any] = [table[number == blend] for blend in range(n)]
+    return tables
 
 
 def number_of(path: Path) -> int | None:
@@ -121,7 +122,8 @@ def _isolated(path: Path) -> Any:
     from astropy.io import fits
 
     with fits.open(path) as hdus:
-        images = {hdu.header["SOURCEID"]: hdu.data for hdu in hdus if hdu.name.startswith("ISOLATED_")}
+        every: list[Any] = list(hdus)
+        images = {hdu.header["SOURCEID"]: hdu.data for hdu in every if hdu.name.startswith("ISOLATED_")}
         return np.stack([images[row] for row in sorted(images)]).astype(np.float32) if images else None
 
 
@@ -130,4 +132,4 @@ def _count(table: QTable) -> int:
 
     if not len(table):
         raise ValueError("it has no rows: there is nothing to compare with.")
-    return int(np.max(table["blend"])) + 1
+    return int(np.asarray(table["blend"]).max()) + 1

@@ -30,7 +30,7 @@ STATISTICS = {
     "median_absolute": "median |error|: {}",
     "outliers": "share of outliers: {}",
 }
-NEVER_NEGATIVE = ("_nmad", "_absolute", "_outliers", "light_gained", "light_lost", "light_missing")
+NEVER_NEGATIVE = ("_nmad", "_absolute", "_outliers")
 DEFAULT = (
     "flux_{band}_median",
     "flux_{band}_nmad",

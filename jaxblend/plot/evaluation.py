@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from jaxblend.plot.marks import column
 from jaxblend.plot.picture import Picture
@@ -105,8 +106,8 @@ def _draw_efficiency(axes: Axes, item: tuple[str, Any]) -> None:
         colour = "white" if share[found, true] > 0.6 else "black"
         axes.annotate(f"{counts[found, true]:.0f}", (true, found), ha="center", va="center", fontsize=7, color=colour)
     axes.set(xlim=(first - 0.5, size - 0.5), ylim=(-0.5, size - 0.5))
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     found = column(evaluation.sources, "found")
     recall = f"{found.mean():.1%} of {len(found)} found" if len(found) else "no sources"
     axes.set_title("\n".join(part for part in (name, recall) if part), fontsize=9, loc="left")
@@ -122,7 +123,7 @@ def _errors(evaluation: Any, names: tuple[str, ...]) -> Float[np.ndarray, " n"]:
 def _draw_histograms(axes: Axes, item: tuple[str, Mapping[str, np.ndarray]], how: Mapping[str, Style]) -> None:
     label, values = item
     reach = _reach([each for each in values.values() if len(each)])
-    edges = np.linspace(-reach, reach, N_BINS + 1)
+    edges = np.linspace(-reach, reach, N_BINS + 1).tolist()
     for name, errors in values.items():
         if not len(errors):
             continue
@@ -140,6 +141,7 @@ def _draw_histograms(axes: Axes, item: tuple[str, Mapping[str, np.ndarray]], how
         axes.axvline(float(np.clip(np.median(errors), -reach, reach)), color=style.colour, ls=style.line, lw=0.8)
     axes.axvline(0.0, color="0.6", lw=0.6, zorder=0)
     axes.set_xlim(-reach, reach)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_title(label, fontsize=8, loc="left")
 
 

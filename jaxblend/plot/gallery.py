@@ -173,7 +173,7 @@ def _draw_result(axes: Any, show: Show, result: Any, observation: Any, index: in
     model = None if result is None else _images(result, observation).sum(axis=0)
     _draw_image(axes[0], show, model, observation, missing="failed")
     bare(axes[0], name)
-    if model is not None:
+    if result is not None:
         _mark(axes[0], result.catalog)
     for panel in axes[1:]:
         bare(panel, "residual" if name else "")
@@ -220,8 +220,8 @@ def _images(result: Any, observation: Any) -> Float[np.ndarray, "n C H W"]:
     if isinstance(images, np.ndarray) or not isinstance(images, list | tuple):
         return np.asarray(images)
     whole = np.zeros((len(images), *np.shape(observation.image)), np.float32)
-    for image, (stamp, (rows, columns)) in zip(whole, images, strict=True):
-        image[:, rows, columns] = stamp
+    for row, (stamp, (rows, columns)) in enumerate(images):
+        whole[row, :, rows, columns] = stamp
     return whole
 
 

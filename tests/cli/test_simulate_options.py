@@ -88,6 +88,16 @@ def test_one_file_holds_the_same_as_many(tmp_path, run):
             np.testing.assert_array_equal(first.truth["flux_r"].value, other.truth["flux_r"].value)
 
 
+def test_both_backends_draw_the_same(tmp_path, run):
+    for backend in ("galsim", "device"):
+        options = "--backend", backend, "--noise", "none", "--n-sources", 2, "--format", "hdf5"
+        assert run(*options, out=backend)[0] == 0
+    for first, second in zip(*(read_blends(tmp_path / backend) for backend in ("galsim", "device")), strict=True):
+        image = first.observation.image
+        np.testing.assert_allclose(second.observation.image, image, atol=2e-4 * image.max())
+        np.testing.assert_allclose(first.truth["x"].value, second.truth["x"].value)
+
+
 def test_positions_off_the_truth_are_in_it_too(tmp_path, run):
     assert run("--decentring", "pixel", "--n-sources", 2)[0] == 0
     (first, _) = read_blends(tmp_path / "o")
