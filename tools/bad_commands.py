@@ -63,6 +63,21 @@ def of_command_line() -> dict[str, Callable[[], object]]:
         "simulate --survey Vera",
         "simulate --catalog none.fits",
         "simulate --catalog table.fits",
+        "simulate --survey LSST HSC --bands gri",
+        "simulate --layout ring",
+        "simulate --layout density 60",
+        "simulate --layout density per_arcmin=60",
+        "simulate --layout density per_arcmin2=-1",
+        "simulate --layout groups linking_length=2",
+        "simulate --shear 0.9 0.9",
+        "simulate --artefacts dead_pixels=2",
+        "evaluate none.csv none.h5",
+        "evaluate far.csv far.csv",
+        "compare none.h5 --methods peaks",
+        "compare blend.npz --methods peaks",
+        "compare blend.npz --methods peaks --n 5",
+        "compare --methods galfit",
+        "compare --methods peaks --survey LSST HSC",
     )
     return {f"`{command}`": lambda command=command: run(command) for command in commands}
 
