@@ -17,13 +17,13 @@ from jaxblend.simulation.survey import Survey
 
 SEED = 20261128
 SURVEY, BANDS, BAND, PSF = "LSST", "gri", "r", "kolmogorov"
-SIDE = 120  # pixels
+SIDE = 96  # pixels
 MARGIN = 10  # pixels: sources nearer to the edge are in the image, and in no statistic
 REDSHIFT = 0.3
 LAYOUTS = {
     profile: Cluster(
-        richness=30,
-        radius=6.0,
+        richness=20,
+        radius=5.0,
         profile=profile,
         red_sequence=RedSequence(redshift=REDSHIFT),
         field_per_arcmin2=30.0,

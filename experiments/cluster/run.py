@@ -1,6 +1,6 @@
 """Deblenders on the same cores of clusters of galaxies.
 
-Run from the repository: python -m experiments.cluster.run OUT --blends 40
+Run from the repository: python -m experiments.cluster.run OUT --blends 16
 """
 
 import dataclasses
@@ -14,17 +14,15 @@ import jaxblend as jb
 from experiments.cluster import fields as drawn
 from experiments.deblending import Method, Task, each, run_chunks
 from jaxblend.compare import SEP, Jaxblend, Peaks, PhotutilsSegmentation, SExtractor
-from jaxblend.frames import Scene
 from jaxblend.simulation.blend import Blend
 
 CHUNK = 4  # fields
 POSITION_SCATTER = 0.02  # arcsec, a tenth of a pixel: the true positions are given
 
 
-def at_true_centres(blends: Sequence[Blend]) -> list[Scene]:
-    """Group by group as on any image, since all sources of a cluster are too many for one fit."""
-    options = {"position_scatter": POSITION_SCATTER, "search_again": False}
-    return [jb.deblend(blend.observation, detections=blend.positions, **options) for blend in blends]
+def at_true_centres(blends: Sequence[Blend]) -> list[jb.Fit]:
+    """All sources of a field in one fit."""
+    return [jb.fit(blend.observation, blend.positions, position_scatter=POSITION_SCATTER) for blend in blends]
 
 
 METHODS: dict[str, Method] = {
@@ -61,7 +59,7 @@ def task_of(methods: tuple[str, ...], size: int) -> Task:
 def main(
     out: Annotated[Path, tyro.conf.Positional],
     /,
-    blends: int = 40,
+    blends: int = 16,
     methods: tuple[str, ...] = tuple(METHODS),
     chunk: int = CHUNK,
 ) -> None:
