@@ -26,6 +26,7 @@ def separation_picture(rows: list[dict], conserved: float, likely: float) -> Pic
         grid[:, 0], ("flux / true flux", "light of both / true", "ln odds of two against one"), strict=True
     ):
         axes.set_ylabel(label)
+    figure.legend(handles=_draw_shares(grid[-1], rows), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return figure
 
 
@@ -61,13 +62,21 @@ def _draw_odds(axes, rows, likely) -> None:
     axes.axhline(np.log(likely), color="0.4", lw=0.8, ls="--")
     axes.axvline(BLISS_FINDS_BEYOND, color="0.7", lw=4, label="BLISS: second galaxy found beyond")
     axes.set_yscale("symlog", linthresh=10)
-    share = axes.twinx()
-    for name, style in (("detected", ":"), ("deblended", "-")):
-        values = [row[f"both_{name}"] for row in rows]
-        share.plot(separation, values, style, color="0.2", lw=1.2, label=f"two {name}, share")
-    share.set_ylim(-0.05, 1.05)
-    handles = [part for each in (axes, share) for part in each.get_legend_handles_labels()[0]]
-    axes.legend(handles=handles, frameon=False, fontsize=8, loc="center right")
+
+
+def _draw_shares(line, rows) -> list:
+    """On the right-hand axis, how often both are found; what the lower panels show is returned for a legend."""
+    for axes, name in zip(line, FLUXES, strict=True):
+        of = [row for row in rows if row["brightness"] == name]
+        share = axes.twinx()
+        for kind, style in (("detected", ":"), ("deblended", "-")):
+            values = [row[f"both_{kind}"] for row in of]
+            share.plot(
+                [row["separation"] for row in of], values, style, color="0.2", lw=1.2, label=f"two {kind}, share"
+            )
+        share.set_ylim(-0.05, 1.05)
+    share.set_ylabel("share of pairs that are found as two")
+    return [handle for each in (line[-1], share) for handle in each.get_legend_handles_labels()[0]]
 
 
 def _errorbar(axes, rows, name, colour, shift, label, *, stated: bool = False) -> None:
