@@ -43,6 +43,7 @@ def simulated(n: int, *, bands: str = BANDS, stamp: int = STAMP, n_sources: int 
         stamp_size=stamp,
         selection=Selection(max_magnitude=25.3),
         psf="kolmogorov",
+        variance="sky",
     )
     return list(blends)
 

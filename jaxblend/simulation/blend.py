@@ -233,7 +233,7 @@ def _finished(
     """The blend of isolated images (n, C, H, W) and of an image (C, H, W) with noise: defects, weight, truth, seeds."""
     survey, options, (isolated, image) = camera.survey, camera.options, pixels
     positions = camera.positions(scene.offsets)
-    variance = camera.variance(isolated.sum(axis=0) if options.variance == "model" else image)
+    variance = camera.variance(isolated.sum(axis=0) if options.variance_kind == "model" else image)
     weight = camera.weight(variance)
     if options.artefacts is not None:
         image, bad = options.artefacts.draw(random.generator(streams.ARTEFACTS), image, survey.sky_level)
@@ -246,7 +246,7 @@ def _finished(
         survey,
         snr=signal_to_noise(isolated[:, band], variance[band]),
         blended=blendedness(isolated[:, band]),
-        about={"variance": options.variance, **about},
+        about={"variance": options.variance_kind, **about},
     )
     rng = random.generator(streams.SEEDS)
     seeds = draw_seeds(options.decentring, positions, image, weight, psfs=camera.psfs, survey=survey, rng=rng)

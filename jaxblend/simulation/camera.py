@@ -69,13 +69,13 @@ class Camera:
     def variance(self, model: np.ndarray) -> np.ndarray:
         """Compute the variance (C, H, W) that the weight of an image (C, H, W) of this light is made of."""
         sky = self.survey.sky_level[:, None, None]
-        if self.options.variance == "sky":
+        if self.options.variance_kind == "sky":
             return np.broadcast_to(sky, model.shape)
         return sky + np.maximum(model, 0.0)
 
     def weight(self, variance: np.ndarray) -> np.ndarray:
         """Compute the weight (C, H, W) of a `variance`."""
-        if self.options.variance == "sky":
+        if self.options.variance_kind == "sky":
             return np.broadcast_to(1.0 / self.survey.sky_level[:, None, None], variance.shape)
         return 1.0 / variance
 

@@ -43,8 +43,9 @@ class ObservingOptions:
         variance, or Gaussian noise of the sky alone. The weight is that of a noisy image in any case.
     noise_correlation : (h, w) or (C, h, w) array, optional
         Correlation of pixels that lie dy, dx apart, 1 in the middle, of Gaussian noise; the observation has it, too.
-    variance : {"sky", "model"}
-        What the weight is made of: the sky background only, or the sky and the noiseless model.
+    variance : {"sky", "model"}, optional
+        What the weight is made of: the sky background only, or the sky and the noiseless model. By default that of the
+        noise: the sky's for ``noise="sky"``, else both, without which error bars of bright sources are too small.
     artefacts : Artefacts, optional
         Bad columns, dead pixels, cosmic rays, saturation; what is known to be bad has weight 0.
     gsparams : galsim.GSParams, optional
@@ -62,7 +63,7 @@ class ObservingOptions:
     psf: str | galsim.GSObject | Sequence[galsim.GSObject] | VaryingPSF | None = None
     noise: bool | str = True
     noise_correlation: np.ndarray | None = None
-    variance: str = "sky"
+    variance: str | None = None
     artefacts: Artefacts | None = None
     gsparams: galsim.GSParams | None = None
     decentring: str = "perfect"
@@ -71,7 +72,7 @@ class ObservingOptions:
     def __post_init__(self) -> None:
         if self.stamp_size < 4:
             raise ValueError(f"Got stamp_size={self.stamp_size} pixels, expected at least 4.")
-        if self.variance not in ("sky", "model"):
+        if self.variance not in (None, "sky", "model"):
             raise ValueError(f'Got variance={self.variance!r}, expected "sky" or "model".')
         if not isinstance(self.noise, bool) and self.noise not in NOISE_KINDS:
             raise ValueError(f"Got noise={self.noise!r}, expected True, False or one of {list(NOISE_KINDS)}.")
@@ -94,6 +95,11 @@ class ObservingOptions:
         if isinstance(self.noise, bool):
             return "poisson" if self.noise else None
         return self.noise
+
+    @property
+    def variance_kind(self) -> str:
+        """What the weight is made of: "sky" or "model"."""
+        return self.variance or ("sky" if self.noise_kind == "sky" else "model")
 
     @property
     def typical_psf(self) -> str | galsim.GSObject | Sequence[galsim.GSObject] | None:

@@ -171,7 +171,7 @@ class BlendSampler(eqx.Module):
             source_noise=source_noise,
         )
 
-    def observation(self, blends: DrawnBlends, index: int | None = None, *, variance: str = "sky") -> Observation:
+    def observation(self, blends: DrawnBlends, index: int | None = None, *, variance: str | None = None) -> Observation:
         """Turn one drawn blend into what `jaxblend.fit` takes.
 
         Parameters
@@ -180,8 +180,8 @@ class BlendSampler(eqx.Module):
             Drawn by this sampler, with one leading axis or none.
         index : int, optional
             Which of them; needed where there is a leading axis.
-        variance : {"sky", "model"}
-            What the weight is made of: the sky only, or the sky and the noiseless model.
+        variance : {"sky", "model"}, optional
+            What the weight is made of: the sky only, or the sky and the noiseless model; by default that of the noise.
 
         Returns
         -------
@@ -193,6 +193,7 @@ class BlendSampler(eqx.Module):
         ValueError
             If the index does not name one blend, or the variance is unknown.
         """
+        variance = variance or ("model" if self.source_noise else "sky")
         if variance not in ("sky", "model"):
             raise ValueError(f'Got variance={variance!r}, expected "sky" or "model".')
         one = blends.one(index)

@@ -69,7 +69,7 @@ def test_selection_is_kept(survey, blend):
 
 def test_noise_has_the_variance_of_sky_and_model(survey):
     sources = draw_population(np.random.default_rng(0), 1, survey, max_magnitude=18.5, star_fraction=0.0)
-    options = {"stamp_size": 24, "variance": "model"}
+    options = {"stamp_size": 24}
     keys = jax.random.split(KEY, 40)
     blends = [observe(sources, [(0.0, 0.0)], survey, key=key, **options) for key in keys]
     weight = blends[0].observation.weight
@@ -77,7 +77,7 @@ def test_noise_has_the_variance_of_sky_and_model(survey):
     assert np.mean(residual**2 * weight) == pytest.approx(1.0, abs=0.02)
     centre = residual[:, :, 10:14, 10:14]
     assert np.mean(centre**2 * weight[:, 10:14, 10:14]) == pytest.approx(1.0, abs=0.1)
-    sky_only = observe(sources, [(0.0, 0.0)], survey, key=KEY, stamp_size=24).observation.weight
+    sky_only = observe(sources, [(0.0, 0.0)], survey, key=KEY, variance="sky", **options).observation.weight
     np.testing.assert_allclose(
         sky_only, np.broadcast_to(1 / survey.sky_level[:, None, None], sky_only.shape), rtol=1e-6
     )
