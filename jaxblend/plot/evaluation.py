@@ -101,7 +101,8 @@ def _draw_efficiency(axes: Axes, item: tuple[str, Any]) -> None:
     share = np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
     size = len(counts)
     share[np.arange(size)[:, None] > np.arange(size)] = np.nan  # one cannot find more than there are
-    axes.imshow(share, origin="lower", cmap="Blues", vmin=0.0, vmax=1.0)
+    aspect = "equal" if size - first > size / 2 else "auto"  # a few columns of many lines are made wide
+    axes.imshow(share, origin="lower", cmap="Blues", vmin=0.0, vmax=1.0, aspect=aspect)
     for found, true in np.argwhere(counts > 0) if size <= MOST_NUMBERS else ():
         colour = "white" if share[found, true] > 0.6 else "black"
         axes.annotate(f"{counts[found, true]:.0f}", (true, found), ha="center", va="center", fontsize=7, color=colour)
