@@ -32,11 +32,11 @@ CATALOG = {
     "size_nmad": "size, NMAD",
     "g1_nmad": "g1, NMAD",
     "iou_mean": "IoU",
-    "light_gained_mean": "light of others",
+    "light_gained": "light of others",
 }
 IN_PERCENT = ("flux_", "recall", "magnitude_", "size", "light")
 EDGES = {
-    "blendedness": None,
+    "blendedness": (0.0, 0.1, 0.3, 0.6, 0.9, 1.0),
     "magnitude": (19.0, 21.0, 22.0, 23.0, 24.0, 26.0),
     "radius_in_cluster": (0.0, 3.0, 6.0, 12.0),
 }
