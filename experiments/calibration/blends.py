@@ -18,7 +18,7 @@ from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey
 from jaxblend.simulation.truth import blendedness
 
-SEED = 20261121
+SEED = 20261122
 SURVEY, BANDS, PSF = "LSST", "gri", "kolmogorov"
 SIDE = 32  # pixels
 COUNTS = (2, 3, 4)  # sources, in turn
