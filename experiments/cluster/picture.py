@@ -23,9 +23,11 @@ def colour_picture(groups: dict[str, Found]) -> Picture:
         found = magnitude + column(sources, f"magnitude_residual_{BAND}"), true + error
         axes.plot(magnitude, true, ".", ms=5, color="0.75", label="true")
         axes.plot(*found, ".", ms=3, color=looks[method].colour, label="found")
-        beyond = np.mean((found[1] < COLOURS[0]) | (found[1] > COLOURS[1]))
-        axes.set_title(f"{method}; {beyond:.0%} beyond the panel", fontsize=9, loc="left")
-        axes.set(ylim=COLOURS, xlim=(magnitude.min() - 0.5, magnitude.max() + 1.0))
+        known = np.isfinite(found[1])
+        beyond = np.sum((found[1] < COLOURS[0]) | (found[1] > COLOURS[1]))
+        title = f"{method}: {known.sum()} of {len(known)} found, {beyond} of them beyond the panel"
+        axes.set_title(title, fontsize=8, loc="left")
+        axes.set(ylim=COLOURS, xlim=(magnitude.min() - 1.5, magnitude.max() + 1.0))
 
     figure = panels(list(groups), draw, size=(4.0, 3.0), most_columns=COLUMNS, share_y=True)
     figure.supxlabel(f"{BAND} magnitude", fontsize=10)

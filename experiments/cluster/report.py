@@ -37,7 +37,7 @@ CATALOG = {
 IN_PERCENT = ("flux_", "recall", "magnitude_", "size", "light")
 EDGES = {
     "blendedness": (0.0, 0.1, 0.3, 0.6, 0.9, 1.0),
-    "magnitude": (19.0, 21.0, 22.0, 23.0, 24.0, 26.0),
+    "magnitude": (19.0, 22.0, 23.0, 24.0, 24.5, 26.0),
     "radius_in_cluster": (0.0, 3.0, 6.0, 12.0),
 }
 LABELS = {
