@@ -29,13 +29,25 @@ class Selection:
         By default the survey's reference band.
     min_separation : float
         Smallest distance between the centres of two sources, arcsec.
+
+    Raises
+    ------
+    ValueError
+        If a number is NaN, or an S/N or a distance is negative or infinite.
     """
 
-    max_magnitude: float = 25.3
+    max_magnitude: float | int = 25.3
     magnitude_band: str | None = None
-    min_snr: float = 10.0
+    min_snr: float | int = 10.0
     snr_band: str | None = None
-    min_separation: float = 0.0
+    min_separation: float | int = 0.0
+
+    def __post_init__(self) -> None:
+        if np.isnan(self.max_magnitude):
+            raise ValueError(f"Got max_magnitude={self.max_magnitude}, expected an AB magnitude.")
+        for name in ("min_snr", "min_separation"):
+            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                raise ValueError(f"Got {name}={getattr(self, name)}, expected a finite number, 0 or more.")
 
     def bands_in(self, survey: Survey) -> tuple[str, str]:
         """Name the magnitude and the S/N band for a survey."""

@@ -163,6 +163,12 @@ def test_wrong_input_is_refused(survey):
     pool = draw_population(np.random.default_rng(5), 4, survey)
     with pytest.raises(ValueError, match="brighter than 10"):
         simulate(survey, key=KEY, catalog=pool, selection=Selection(max_magnitude=10.0))
+    with pytest.raises(ValueError, match="min_snr=nan, expected a finite number"):
+        Selection(min_snr=np.nan)
+    with pytest.raises(ValueError, match="max_magnitude=nan"):
+        Selection(max_magnitude=np.nan)
+    with pytest.raises(ValueError, match="min_separation=-1, expected a finite number, 0 or more"):
+        Selection(min_separation=-1)
     with pytest.raises(ValueError, match="even if it were a point"):
         simulate(survey, key=KEY, n_sources=1, selection=Selection(min_snr=1e9))
     with pytest.raises(ValueError, match="Only 1 of 2 sources passed"):

@@ -74,6 +74,6 @@ def fill(
     return candidates.sources.take(np.array(rows, int)), np.array(offsets).reshape(count, 2)
 
 
-def in_square(half_side: float) -> Callable[[np.random.Generator], np.ndarray]:
+def in_square(half_side: float | int) -> Callable[[np.random.Generator], np.ndarray]:
     """Make a function that draws places (2,), uniform in a square about the stamp centre, arcsec along x and y."""
     return lambda rng: rng.uniform(-half_side, half_side, 2)
