@@ -18,7 +18,7 @@ from jaxblend.forward import checks
 from jaxblend.forward.galaxies import AbstractGalaxy, BulgeDisk
 from jaxblend.forward.observation import Observation
 from jaxblend.frames.assemble import assemble
-from jaxblend.frames.group import group_overlapping
+from jaxblend.frames.group import apart, group_overlapping
 from jaxblend.frames.rounds import FitBatch, Group, fit_groups, members_of, updated
 from jaxblend.frames.scene import Scene
 from jaxblend.frames.source import FrameSource, has_outlines, sources_at, sources_from_table, total_model
@@ -123,10 +123,11 @@ def fit_rounds(
     max_group: int,
 ) -> list[FrameSource]:
     """Fit all groups a number of times; stamps grow with the light that the models reveal."""
-    groups = _grouped(sources, fwhm, max_group)
+    turns = _in_turns(sources, fwhm, max_group)
     for _ in range(rounds):
-        fits, stamps = fit_groups(observation, sources, groups, fit_batch)
-        sources = updated(observation, sources, groups, fits, stamps, fwhm=fwhm)
+        for groups in turns:
+            fits, stamps = fit_groups(observation, sources, groups, fit_batch)
+            sources = updated(observation, sources, groups, fits, stamps, fwhm=fwhm)
     return list(sources)
 
 
@@ -147,11 +148,13 @@ def add_missed(
     missed = excesses(residual, light, known, fwhm=fwhm, min_snr=min_snr)
     if not len(missed):
         return list(sources)
-    before = set(_grouped(sources, fwhm, max_group))
+    before = {group for groups in _in_turns(sources, fwhm, max_group) for group in groups}
     sources = [*sources, *sources_at(missed, fwhm)]
-    changed = [group for group in _grouped(sources, fwhm, max_group) if group not in before]
-    fits, stamps = fit_groups(observation, sources, changed, fit_batch)
-    return updated(observation, sources, changed, fits, stamps, fwhm=fwhm)
+    for groups in _in_turns(sources, fwhm, max_group):
+        changed = [group for group in groups if group not in before]
+        fits, stamps = fit_groups(observation, sources, changed, fit_batch)
+        sources = updated(observation, sources, changed, fits, stamps, fwhm=fwhm)
+    return list(sources)
 
 
 def _batch_size() -> int:
@@ -201,7 +204,10 @@ def _as_table(observation, detections) -> Table:
     return table
 
 
-def _grouped(sources, fwhm, max_group) -> list[Group]:
+def _in_turns(sources, fwhm, max_group) -> list[list[Group]]:
+    """All groups: lists of those that can be fitted at once."""
     positions = np.array([source.seed for source in sources]).reshape(-1, 2)
     footprints = np.array([source.footprint for source in sources]).reshape(-1, 3)
-    return members_of(group_overlapping(positions, footprints, fwhm, max_size=max_group))
+    labels = group_overlapping(positions, footprints, fwhm, max_size=max_group)
+    groups, turns = members_of(labels), apart(labels, positions, footprints, fwhm)
+    return [[groups[g] for g in np.flatnonzero(turns == turn)] for turn in range(np.max(turns, initial=-1) + 1)]

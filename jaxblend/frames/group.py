@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-__all__ = ["ellipse_radius", "group_overlapping"]
+__all__ = ["apart", "ellipse_radius", "group_overlapping"]
 
 
 def group_overlapping(
@@ -54,6 +54,43 @@ def group_overlapping(
             size[a] += size[b]
     roots = [_root(parent, i) for i in range(len(positions))]
     return np.unique(roots, return_inverse=True)[1] if roots else np.zeros(0, int)
+
+
+def apart(
+    labels: Int[np.ndarray, " n"],
+    positions: Float[np.ndarray, "n 2"],
+    footprints: Float[np.ndarray, "n 3"],
+    fwhm: float,
+) -> Int[np.ndarray, " m"]:
+    """Turns in which groups can be fitted, so that no two of one turn overlap: those that were too large for one group.
+
+    Groups that overlap must not change at once. Each would make up for what the other no longer has to, and the sum
+    would swing farther with every round.
+
+    Parameters
+    ----------
+    labels
+        (n,), number of each source's group, as `group_overlapping` gives them.
+    positions, footprints, fwhm
+        As there.
+
+    Returns
+    -------
+    array
+        (m,), turn of each group from 0; groups that overlap with most others come first. All 0 where none overlap.
+    """
+    groups = np.max(labels, initial=-1) + 1
+    neighbours: list[set[int]] = [set() for _ in range(groups)]
+    first, second, _ = _links(positions, footprints, fwhm)
+    for a, b in zip(labels[first], labels[second], strict=True):
+        if a != b:
+            neighbours[a].add(int(b))
+            neighbours[b].add(int(a))
+    turns = np.full(groups, -1)
+    for group in sorted(range(groups), key=lambda g: -len(neighbours[g])):
+        taken = {int(turns[other]) for other in neighbours[group]}
+        turns[group] = next(turn for turn in range(groups) if turn not in taken)
+    return turns
 
 
 def ellipse_radius(footprints: Float[np.ndarray, "n 3"], angle: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

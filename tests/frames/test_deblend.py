@@ -52,10 +52,14 @@ def calls(monkeypatch):
 
 @pytest.fixture
 def observation():
+    return observed(TRUTH, FLUX)
+
+
+def observed(positions, fluxes):
     y, x = np.mgrid[:100, :120]
     light = sum(
         f * np.exp(-0.5 * ((x - px) ** 2 + (y - py) ** 2) / SIGMA**2) / (2 * np.pi * SIGMA**2)
-        for (px, py), f in zip(TRUTH, FLUX, strict=True)
+        for (px, py), f in zip(positions, fluxes, strict=True)
     )
     image = np.stack([light, 2 * light]) + np.random.default_rng(0).normal(size=(2, 100, 120))
     return Observation(image, 1.0, GaussianPSF(SIGMA * 2.3548 * 0.2), pixel_scale=0.2, bands="ri")
@@ -87,6 +91,19 @@ def test_what_was_not_given_is_found_in_the_residual(calls, observation):
     found = np.stack([scene.catalog["x"].value, scene.catalog["y"].value], 1)
     assert np.min(np.hypot(*(found - TRUTH[3]).T)) < 1
     assert len(deblend(observation, detections=TRUTH[[0, 2]], stars=False, search_again=False).catalog) == 2
+
+
+def test_overlapping_groups_settle(calls):
+    """Fitted all at once, each would take the light that the others have left, and lose it again."""
+    where, flux = np.array([[40.0, 40.0], [42.0, 40.0], [41.0, 41.8]]), np.array([5000.0, 4000.0, 3000.0])
+    crowd = observed(where, flux)
+    options = {"detections": where, "max_group": 1, "search_again": False, "stars": False}
+    few, many = (deblend(crowd, rounds=rounds, **options) for rounds in (3, 30))
+    assert len(np.unique(many.groups)) == 3
+    chi2 = [float(np.mean((crowd.image - scene.model)[:, 30:52, 30:52] ** 2)) for scene in (few, many)]
+    assert chi2[1] < min(chi2[0], 1.3)
+    np.testing.assert_allclose(many.catalog["flux_i"].value, 2 * flux, rtol=0.15)
+    assert many.catalog["flux_i"].value.sum() == pytest.approx(2 * flux.sum(), rel=0.02)
 
 
 def test_compact_sources_become_stars_where_the_evidence_says_so(calls, observation):

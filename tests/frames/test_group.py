@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxblend.frames.group import group_overlapping
+from jaxblend.frames.group import apart, group_overlapping
 from jaxblend.frames.stamps import LADDER, overlap, reach_of, stamp_around
 
 
@@ -24,6 +24,22 @@ def test_large_groups_part_at_the_weakest_link():
     x = np.array([0.0, 4.0, 8.0, 15.0, 19.0, 23.0])
     labels = group_overlapping(np.stack([x, 0 * x], 1), circles(6), 3.0, max_size=3)
     assert labels.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_groups_that_overlap_take_turns():
+    x = np.array([0.0, 4.0, 8.0, 15.0, 19.0, 23.0, 90.0])
+    positions = np.stack([x, 0 * x], 1)
+    labels = group_overlapping(positions, circles(7), 3.0, max_size=3)
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1, 2]
+    turns = apart(labels, positions, circles(7), 3.0)
+    assert turns[0] != turns[1]
+    assert turns[2] == 0
+    assert apart(np.zeros(7, int), positions, circles(7), 3.0).tolist() == [0]
+    each = apart(np.arange(7), positions, circles(7), 3.0)
+    close = (np.abs(x[:, None] - x) < 9) & ~np.eye(7, dtype=bool)  # two radii and the PSF
+    assert (each[:, None] != each)[close].all()
+    assert each.max() == 2
+    assert apart(np.zeros(0, int), np.zeros((0, 2)), np.zeros((0, 3)), 3.0).shape == (0,)
 
 
 def test_no_sources_no_groups():
