@@ -12,7 +12,8 @@ __all__ = ["Population", "band_wavelength", "filter_name"]
 # Effective wavelengths in nm, for the smoothness of colours only; names are compared without case.
 _WAVELENGTHS = {
     "u": 370, "g": 480, "r": 622, "i": 755, "z": 870, "y": 975, "j": 1250, "h": 1650, "k": 2150, "ks": 2150,
-    "vis": 715, "f475w": 475, "f606w": 590, "f775w": 770, "f814w": 805, "f105w": 1055, "f125w": 1250, "f140w": 1390,
+    "vis": 715, "ie": 715, "ye": 1085, "je": 1375, "he": 1780,
+    "f475w": 475, "f606w": 590, "f775w": 770, "f814w": 805, "f105w": 1055, "f125w": 1250, "f140w": 1390,
     "f160w": 1540, "f062": 620, "f087": 870, "f106": 1060, "f129": 1290, "f158": 1580, "f184": 1840,
 }  # fmt: skip
 

@@ -3,8 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxblend as jb
 from jaxblend.forward.galaxies import BulgeDisk, Sersic
 from jaxblend.priors import Population, population_prior
+from jaxblend.priors.population import band_wavelength
 
 
 @pytest.mark.parametrize("model", [BulgeDisk(), Sersic()])
@@ -53,3 +55,10 @@ def test_the_mean_radius_is_that_of_the_mean_magnitude():
     np.testing.assert_allclose(typical()["log_radius"], default.log_radius, rtol=1e-5)
     brighter = default.log_radius + default.log_radius_slope * (20.0 - 24.0)
     np.testing.assert_allclose(typical(magnitude=20.0)["log_radius"], brighter, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["LSST", "HSC", "Euclid_VIS", "Euclid_NISP", "DES", "Roman_WFI"])
+def test_bands_of_surveys_have_the_wavelengths_that_their_filters_have(name):
+    survey = jb.get_survey(name)
+    for band, wavelength in zip(survey.bands, survey.effective_wavelength, strict=True):
+        assert band_wavelength(band) == pytest.approx(wavelength, rel=0.06)
