@@ -68,7 +68,7 @@ class Camera:
 
     def variance(self, model: np.ndarray) -> np.ndarray:
         """Compute the variance (C, H, W) that the weight of an image (C, H, W) of this light is made of."""
-        sky = self.survey.sky_level[:, None, None]
+        sky = self.survey.sky_level[:, None, None].astype(model.dtype)
         if self.options.variance_kind == "sky":
             return np.broadcast_to(sky, model.shape)
         return sky + np.maximum(model, 0.0)

@@ -127,7 +127,7 @@ class Candidates:
 
     def accept(self, source: SkySources, offset: np.ndarray, others: Sequence[np.ndarray] | np.ndarray) -> bool:
         """Say whether one source passes at a place, (2,) arcsec, beside others that have theirs."""
-        if not source.in_bands((self.magnitude_band,)).magnitude[0, 0] < self.selection.max_magnitude:
+        if not source.magnitude[0, source.bands.index(self.magnitude_band)] < self.selection.max_magnitude:
             return False
         if not all(np.hypot(*(offset - other)) >= self.selection.min_separation for other in others):
             return False

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
-from jaxblend.forward import profiles
 from jaxblend.forward.galaxies import sheared_k2
+from jaxblend.simulation import host_profiles
 from jaxblend.simulation.grid import frame_of, sampled_transfer
 from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey
@@ -74,8 +72,8 @@ class QuickSNR:
         band = source.bands.index(self.survey.bands[0])
         bulge, point = float(source.bulge_fraction[0, band]), float(source.point_fraction[0, band])
         parts = [
-            (_bulge, bulge, float(source.bulge_radius[0]), source.bulge_g[0]),
-            (_disk, max(1.0 - bulge - point, 0.0), float(source.disk_radius[0]), source.disk_g[0]),
+            (host_profiles.de_vaucouleurs, bulge, float(source.bulge_radius[0]), source.bulge_g[0]),
+            (host_profiles.exponential, max(1.0 - bulge - point, 0.0), float(source.disk_radius[0]), source.disk_g[0]),
         ]
         lit = [part for part in parts if part[1] > 0]
         major = max((radius * np.sqrt((1 + np.hypot(*g)) / (1 - np.hypot(*g))) for *_, radius, g in lit), default=0.0)
@@ -106,19 +104,3 @@ def _well_sampled(grid: _Grid) -> bool:
 
 def _sheared(grid: _Grid, g1: float, g2: float) -> np.ndarray:
     return sheared_k2(grid.x, grid.y, float(g1), float(g2))
-
-
-def _disk(k2: np.ndarray) -> np.ndarray:
-    """See `jaxblend.forward.profiles.exponential`."""
-    return (1.0 + k2 * profiles.EXPONENTIAL_SCALE**2) ** -1.5
-
-
-def _bulge(k2: np.ndarray) -> np.ndarray:
-    """`jaxblend.forward.profiles.de_vaucouleurs`, from a table."""
-    return np.interp(np.sqrt(k2), *_bulge_table())
-
-
-@cache
-def _bulge_table() -> tuple[np.ndarray, np.ndarray]:
-    k = np.concatenate([[0.0], np.geomspace(1e-3, 1e4, 2000)])
-    return k, np.asarray(profiles.de_vaucouleurs(jnp.asarray(k) ** 2), float)

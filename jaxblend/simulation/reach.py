@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import gamma, gammaincinv
 
 from jaxblend.forward.frame import fast_size
+from jaxblend.simulation.host_profiles import blurred_peak, de_vaucouleurs, exponential
 from jaxblend.simulation.psf import effective_psf_images
 from jaxblend.simulation.sources import DE_VAUCOULEURS_INDEX, EXPONENTIAL_INDEX, SkySources
 from jaxblend.simulation.survey import Survey
@@ -23,7 +24,6 @@ FAINTEST = 1e-5  # of a source's peak, where its image ends
 GRID_STEP = 1.2  # ratio of the sizes of grids: each size is a program of its own
 MOST_PADDING = 30  # widest grid, in stamps
 STAR_SIZE = 257  # pixels; beyond, wings fall with the third power of the radius, as those of an Airy pattern
-TYPICAL_WIDTH = {EXPONENTIAL_INDEX: 0.85, DE_VAUCOULEURS_INDEX: 0.25}  # of a Gaussian with a like peak, in radii
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class StarWings:
     level : (C, n) array
         Brightest pixel at least 0, 1, 2 ... pixels from the centre along x or along y, over the peak.
     width : (C,) array
-        Standard deviation of a Gaussian with the PSF's full width at half maximum, arcsec.
+        Standard deviation of a Gaussian with the peak of a star, arcsec.
     pixel_scale : float
         Arcsec per pixel.
     """
@@ -54,7 +54,8 @@ class StarWings:
         begins = np.searchsorted(distance.ravel()[order], np.arange(STAR_SIZE // 2 + 1))
         rings = np.maximum.reduceat(images.reshape(len(images), -1)[:, order], begins, axis=1)
         level = np.maximum.accumulate(rings[:, ::-1], axis=1)[:, ::-1] / rings[:, :1]
-        return cls(level, survey.psf_fwhm / np.sqrt(8.0 * np.log(2.0)), survey.pixel_scale)
+        width = survey.pixel_scale / np.sqrt(2.0 * np.pi * rings[:, 0])
+        return cls(level, width, survey.pixel_scale)
 
     def reach(self, level: np.ndarray) -> np.ndarray:
         """Find the distance (n, C), arcsec, beyond which stars are fainter than levels (n, C) of their peak."""
@@ -68,19 +69,18 @@ def reach(sources: SkySources, wings: StarWings) -> np.ndarray:
     """Find the distance (n,), arcsec, at which each source has faded to `FAINTEST` of its peak, in every band.
 
     Profiles, seen along their major axes, are taken without the PSF, and its wings as those of a star of the same
-    flux; the peak is that of Gaussians of about the same widths.
+    flux; the peak is that of a round source in a Gaussian PSF.
     """
     parts = (
-        (EXPONENTIAL_INDEX, sources.disk_fraction, sources.disk_radius, sources.disk_g),
-        (DE_VAUCOULEURS_INDEX, sources.bulge_fraction, sources.bulge_radius, sources.bulge_g),
+        (EXPONENTIAL_INDEX, exponential, sources.disk_fraction, sources.disk_radius, sources.disk_g),
+        (DE_VAUCOULEURS_INDEX, de_vaucouleurs, sources.bulge_fraction, sources.bulge_radius, sources.bulge_g),
     )
     star_peak = 1.0 / (2.0 * np.pi * wings.width**2)
     peak = sources.point_fraction * star_peak
-    for index, fraction, radius, _ in parts:
-        width2 = wings.width**2 + (TYPICAL_WIDTH[index] * radius[:, None]) ** 2
-        peak = peak + np.where(fraction > 0, fraction, 0.0) / (2.0 * np.pi * width2)
+    for _, profile, fraction, radius, _ in parts:
+        peak = peak + np.where(fraction > 0, fraction * blurred_peak(profile, radius[:, None], wings.width), 0.0)
     far = wings.reach(FAINTEST * peak / star_peak)
-    for index, fraction, radius, g in parts:
+    for index, _, fraction, radius, g in parts:
         major = radius * np.sqrt((1.0 + np.hypot(*g.T)) / (1.0 - np.hypot(*g.T)))
         edge = major[:, None] * _edge(index, fraction, radius[:, None], FAINTEST * peak)
         far = np.maximum(far, np.where(fraction > 0, np.hypot(edge, 4.0 * wings.width), 0.0))

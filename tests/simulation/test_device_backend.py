@@ -58,7 +58,7 @@ def assert_same(truths, drawn, tolerance=5e-5):
         peak = scene.max(axis=(1, 2), keepdims=True)
         np.testing.assert_allclose(seen / peak, scene / peak, atol=tolerance)
         np.testing.assert_array_equal(other.positions, one.positions)
-        np.testing.assert_array_equal(other.observation.weight, one.observation.weight)
+        np.testing.assert_allclose(other.observation.weight, one.observation.weight, rtol=1e-3)
         assert_same_truth(one, other)
 
 
