@@ -1,22 +1,25 @@
 """One galaxy or two? Odds of pairs against their separation, and how often a single galaxy is split.
 
-Run from the repository: python -m experiments.one_or_two.run
+Run from the repository: python -m experiments.one_or_two.run OUT
 """
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Annotated
 
 import galsim
 import jax
 import numpy as np
 import tyro
-from astropy.table import Table
+from astropy.table import Table, vstack
 
 import jaxblend as jb
 from benchmarks.reporting import provenance, table, write
 from experiments.one_or_two.picture import odds_picture
+from jaxblend.io.tables import read_table, write_table
 
 HERE = Path(__file__).parent
 SEED = 20261121
@@ -28,6 +31,7 @@ SINGLE_SNR = (20, 50, 100, 200)  # a pair is twice as bright
 DETECTED_WITHIN = 0.05  # arcsec: scatter of the position that is given about the middle
 THRESHOLDS = (1, 10, 100)  # odds above which a source is taken for two
 METHODS = ("laplace", "importance")
+CHUNK = 24  # cases between two writings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,23 +125,36 @@ def report(found: Table, method: str) -> list[str]:
     ]
 
 
-def main(pairs: int = 12, singles: int = 100) -> None:
+def measured(chosen: Sequence[Case]) -> Table:
+    """The cases with their odds by each method."""
+    with ThreadPoolExecutor(2) as pool:
+        odds = list(pool.map(log_odds, chosen))
+    found = Table([dataclasses.asdict(case) for case in chosen])
+    for method, column in zip(METHODS, np.transpose(odds), strict=True):
+        found[method] = np.round(column, 3)
+    return found
+
+
+def main(out: Annotated[Path, tyro.conf.Positional], /, pairs: int = 12, singles: int = 100) -> None:
     """Write the result beside this file.
 
     Parameters
     ----------
+    out
+        Folder, outside the repository, for cases that are done: a second call goes on where the first was ended.
     pairs
         For each separation and S/N.
     singles
         For each S/N.
     """
     chosen = cases(pairs, singles)
-    with ThreadPoolExecutor(2) as pool:
-        odds = list(pool.map(log_odds, chosen))
-    found = Table([dataclasses.asdict(case) for case in chosen])
-    for method, column in zip(METHODS, np.transpose(odds), strict=True):
-        found[method] = np.round(column, 3)
-    found.write(HERE / "odds.ecsv", overwrite=True)
+    paths = {begin: out / f"{pairs}_{singles}_{begin:04d}.parquet" for begin in range(0, len(chosen), CHUNK)}
+    for begin, path in paths.items():
+        if not path.exists():
+            write_table(measured(chosen[begin : begin + CHUNK]), path)
+            print(f"{min(begin + CHUNK, len(chosen))} of {len(chosen)} cases", flush=True)
+    found = vstack([Table(read_table(path)) for path in paths.values()], metadata_conflicts="silent")
+    write_table(found, HERE / "odds.ecsv")
     lines = ["# One galaxy or two?", "", provenance("galsim"), ""]
     for method in METHODS:
         lines += report(found, method)
