@@ -61,6 +61,7 @@ def write_results(folder, blends, *, images=True, skip=()):
     return folder
 
 
+@pytest.mark.slow
 def test_folders_with_images(tmp_path, run, blends):
     status, printed = run(write_results(tmp_path / "r", blends), blends)
     assert status == 0

@@ -21,8 +21,8 @@ def survey():
 
 @pytest.fixture(scope="module")
 def blends(survey):
-    drawn = jb.simulate_blends(survey, 3, key=jax.random.key(4), n_sources=2, stamp_size=40, max_offset=2.0)
-    return list(drawn)
+    options = {"n_sources": 2, "stamp_size": 40, "max_offset": 2.0, "variance": "sky"}  # all that the toolkit knows
+    return list(jb.simulate_blends(survey, 3, key=jax.random.key(4), **options))
 
 
 @pytest.fixture

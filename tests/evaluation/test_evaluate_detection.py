@@ -136,6 +136,7 @@ def test_stars_taken_for_galaxies_are_counted_and_have_no_shape():
     np.testing.assert_allclose(evaluation.sources["size_residual"], [0.5, np.nan, np.nan], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_errors_shrink_with_the_number_of_blends():
     truths = random_truths(320, n_sources=3)
     results = scattered(truths, scatter=0.1)

@@ -66,6 +66,7 @@ def test_each_exposure_adds_to_what_is_known(joint, epochs):
     assert (joint.catalog["flux_r_err"] < 0.95 * np.minimum(*errors)).all()
 
 
+@pytest.mark.slow
 def test_the_same_exposure_twice_weighs_twice(epochs):
     first = epochs[0]
     twice = jb.fit([first, first], SKY)

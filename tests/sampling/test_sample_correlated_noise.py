@@ -87,7 +87,7 @@ def widths(posterior):
     [
         pytest.param("correlated", "nuts", marks=pytest.mark.slow),
         ("correlated", "importance"),
-        ("white", "importance"),
+        pytest.param("white", "importance", marks=pytest.mark.slow),
     ],
 )
 def test_widths_are_those_of_the_dense_gaussian(posteriors, noise, method):
@@ -95,7 +95,8 @@ def test_widths_are_those_of_the_dense_gaussian(posteriors, noise, method):
     np.testing.assert_allclose(widths(posteriors(noise, method)), expected, rtol=0.2)
 
 
-@pytest.mark.parametrize("method", [pytest.param("nuts", marks=pytest.mark.slow), "importance"])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["nuts", "importance"])
 def test_correlated_noise_makes_posteriors_wider(posteriors, method):
     expected = expected_widths(covariance_of(CORRELATION)) / expected_widths(np.eye(SIZE**2))
     assert (expected > 1.3).all()
