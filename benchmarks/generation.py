@@ -108,7 +108,7 @@ def btk_lines(catalog: Path | None) -> list[str]:
         "## BTK's galaxies",
         "",
         "BTK's formula for a CATSIM row, without the flooring of its flux to whole electrons, against the GalSim "
-        f"backend: {found['galaxies']} galaxies, {found['nuclei']} of them with an active nucleus, in "
+        f"backend: {found['galaxies']} galaxies, {found['nuclei']} of them given an active nucleus, in "
         f"{found['bands']}, one PSF for both. Largest difference {found['difference']:.1e} of the peak "
         f"(goal {BTK_GOAL:.0e}, {_met(found['difference'] <= BTK_GOAL)}).",
         "",
