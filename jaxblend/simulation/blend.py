@@ -28,7 +28,8 @@ from jaxblend.simulation.truth import blendedness, signal_to_noise, truth_table
 if TYPE_CHECKING:
     import astropy.table
 
-Backend = Callable[[Sequence[Camera], Sequence[Streams], Sequence[Scene]], Iterator[tuple[np.ndarray, np.ndarray]]]
+Pixels = tuple[np.ndarray, np.ndarray, np.ndarray]
+Backend = Callable[[Sequence[Camera], Sequence[Streams], Sequence[Scene]], Iterator[Pixels]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,13 +228,13 @@ def _finished(
     camera: Camera,
     random: Streams,
     scene: Scene,
-    pixels: tuple[np.ndarray, np.ndarray],
+    pixels: Pixels,
     about: Mapping[str, object],
 ) -> Blend:
-    """The blend of isolated images (n, C, H, W) and of an image (C, H, W) with noise: defects, weight, truth, seeds."""
-    survey, options, (isolated, image) = camera.survey, camera.options, pixels
+    """The blend of isolated images (n, C, H, W), of their sum and of the image with noise: weight, truth, seeds."""
+    survey, options, (isolated, model, image) = camera.survey, camera.options, pixels
     positions = camera.positions(scene.offsets)
-    variance = camera.variance(isolated.sum(axis=0) if options.variance_kind == "model" else image)
+    variance = camera.variance(model)
     weight = camera.weight(variance)
     if options.artefacts is not None:
         image, bad = options.artefacts.draw(random.generator(streams.ARTEFACTS), image, survey.sky_level)

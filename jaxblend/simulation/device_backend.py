@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,8 @@ from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.streams import Streams
 
 __all__ = ["DeviceBackend"]
+
+IN_FLIGHT = 2  # calls that draw while the images of earlier ones are put in their places
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,20 +59,21 @@ class DeviceBackend:
 
     def draw(
         self, cameras: Sequence[Camera], random: Sequence[Streams], scenes: Sequence[Scene]
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Draw scenes, each with its camera and its streams.
 
         Yields
         ------
-        (n, C, H, W) array, (C, H, W) array
-            Of one scene after the other: the sources without noise, and the image with it; float32.
+        (n, C, H, W) array, (C, H, W) array, (C, H, W) array
+            Of one scene after the other: the sources without noise, their sum, and the image with noise; float32.
         """
         isolated = self._isolated(cameras, scenes)
         ends = np.cumsum([len(scene.sources) for scene in scenes])
         parts = [isolated[end - len(scene.sources) : end] for end, scene in zip(ends, scenes, strict=True)]
-        started = [self._with_noise(part.sum(axis=0), own) for part, own in zip(parts, random, strict=True)]
-        for part, image in zip(parts, started, strict=True):
-            yield part, np.asarray(image)
+        models = [part.sum(axis=0) for part in parts]
+        started = [self._with_noise(model, own) for model, own in zip(models, random, strict=True)]
+        for part, model, image in zip(parts, models, started, strict=True):
+            yield part, model, np.asarray(image)
 
     def _isolated(self, cameras: Sequence[Camera], scenes: Sequence[Scene]) -> Float[np.ndarray, "S C H W"]:
         survey, shape = self.camera.survey, self.camera.shape
@@ -78,14 +82,15 @@ class DeviceBackend:
         blend = np.repeat(np.arange(len(scenes)), [len(scene.sources) for scene in scenes])
         far = reach(sources, self.wings) * np.array([self._wider(camera) for camera in cameras])[blend]
         sizes = grid_sizes(far, shape[0], survey.pixel_scale)
-        started = [
-            (rows, self._start(lights, rows, int(size), [cameras[i] for i in blend[rows]]))
-            for size in np.unique(sizes)
-            for rows in _chunks(np.flatnonzero(sizes == size), self.chunk)
-        ]
         images = np.empty((len(sources), len(survey.bands), *shape), np.float32)
+        started: deque[tuple[np.ndarray, Array]] = deque()
+        for size in np.unique(sizes):
+            for rows in _chunks(np.flatnonzero(sizes == size), self.chunk):
+                started.append((rows, self._start(lights, rows, int(size), [cameras[i] for i in blend[rows]])))
+                if len(started) > IN_FLIGHT:
+                    _collect(images, *started.popleft())
         for rows, drawn in started:
-            images[rows] = np.asarray(drawn)[: len(rows)]
+            _collect(images, rows, drawn)
         return images
 
     def _start(self, lights: Lights, rows: np.ndarray, grid_size: int, cameras: Sequence[Camera]) -> Array:
@@ -136,6 +141,10 @@ class DeviceBackend:
         if correlation is None:
             return None
         return root_power(correlation, (n_bands, *self.camera.shape)).astype(np.float32)
+
+
+def _collect(images: np.ndarray, rows: np.ndarray, drawn: Array) -> None:
+    images[rows] = np.asarray(drawn)[: len(rows)]
 
 
 def _chunks(rows: np.ndarray, size: int) -> list[np.ndarray]:

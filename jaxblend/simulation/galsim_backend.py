@@ -18,14 +18,14 @@ __all__ = ["draw_scenes"]
 
 def draw_scenes(
     cameras: Sequence[Camera], random: Sequence[Streams], scenes: Sequence[Scene]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Draw scenes, each with its camera and its streams.
 
     Yields
     ------
-    (n, C, H, W) array, (C, H, W) array
-        Of one scene after the other, each when it is asked for: the sources without noise, and the image with it;
-        float64.
+    (n, C, H, W) array, (C, H, W) array, (C, H, W) array
+        Of one scene after the other, each when it is asked for: the sources without noise, their sum, and the image
+        with noise; float64.
     """
     for camera, own, scene in zip(cameras, random, scenes, strict=True):
         survey, options = camera.survey, camera.options
@@ -37,8 +37,9 @@ def draw_scenes(
             shape=camera.shape,
             gsparams=options.gsparams,
         )
-        image, kind = isolated.sum(axis=0), options.noise_kind
+        model, kind = isolated.sum(axis=0), options.noise_kind
+        image = model
         if kind is not None:
             rng = own.generator(streams.NOISE)
-            image = noisy(rng, image, survey.sky_level, kind=kind, correlation=options.noise_correlation)
-        yield isolated, image
+            image = noisy(rng, model, survey.sky_level, kind=kind, correlation=options.noise_correlation)
+        yield isolated, model, image

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["QuickSNR"]
 
-WIDTHS = (48, 96, 144)  # of the periodic grids, pixels
-HOLDS = 8.0  # half-light radii along the major axis, and 6 times the PSF's full width
+WIDTHS = (32, 48, 96, 144)  # of the periodic grids, pixels: each holds ...
+HOLDS = 5.0, 4.0  # ... half-light radii along the major axis and full widths of the PSF
 UNDERSAMPLED = 0.1  # transfer function at the Nyquist wavenumber
 CLEAR = 3.0  # of either, from the centre to the edge of the stamp
 
@@ -79,7 +79,7 @@ class QuickSNR:
         major = max((radius * np.sqrt((1 + np.hypot(*g)) / (1 - np.hypot(*g))) for *_, radius, g in lit), default=0.0)
         fwhm, scale = float(self.survey.psf_fwhm[0]), self.survey.pixel_scale
         room = 0.5 * self.stamp_size * scale - float(np.max(np.abs(offset)))
-        width = next((width for width in WIDTHS if width * scale >= HOLDS * major + 6.0 * fwhm), None)
+        width = next((width for width in WIDTHS if width * scale >= HOLDS[0] * major + HOLDS[1] * fwhm), None)
         if width is None or room < CLEAR * max(major, fwhm):
             return None
         grid = self._grid(width)

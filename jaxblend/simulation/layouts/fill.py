@@ -60,7 +60,7 @@ def fill(
     tries = max(MAX_TRIES, TRIES_PER_SOURCE * count)
     for row in islice(candidates.shuffled(rng), tries if count else 0):
         offset = draw_offset(rng)
-        if not candidates.accept(candidates.sources.take([row]), offset, [*beside, *offsets]):
+        if not candidates.accept(candidates.sources.take(slice(row, row + 1)), offset, [*beside, *offsets]):
             continue
         rows.append(row)
         offsets.append(offset)
