@@ -23,7 +23,7 @@ from jaxblend.io.tables import read_table, write_table
 
 HERE = Path(__file__).parent
 SEED = 20261121
-FWHM, PIXEL, SIDE = 0.8, 0.2, 40  # arcsec, arcsec, pixels
+FWHM, PIXEL, SIDE = 0.8, 0.2, 32  # arcsec, arcsec, pixels
 ZERO_POINT, SKY = 30.0, 1.0  # AB; noise of a pixel in the image's unit
 SEPARATIONS = (0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)  # of the PSF's full width
 SNR = (20, 50, 100)  # of each galaxy alone
@@ -135,7 +135,7 @@ def measured(chosen: Sequence[Case]) -> Table:
     return found
 
 
-def main(out: Annotated[Path, tyro.conf.Positional], /, pairs: int = 12, singles: int = 100) -> None:
+def main(out: Annotated[Path, tyro.conf.Positional], /, pairs: int = 8, singles: int = 75) -> None:
     """Write the result beside this file.
 
     Parameters

@@ -30,6 +30,7 @@ _LOG_RANGE = _FITS["ranges"].shape[0] - 1  # the last range of n has the logarit
 _DEV = [float(c) for c in _FITS["de_vaucouleurs"]]
 _DEV_K0 = float(_FITS["de_vaucouleurs_k0"])
 _K_MAX = float(_FITS["k_max"])
+_DEV_STRETCH = 2 / float(np.log1p(_K_MAX / _DEV_K0))
 
 
 def exponential(k2: Float[Array, "*grid"]) -> Float[Array, "*grid"]:
@@ -38,14 +39,32 @@ def exponential(k2: Float[Array, "*grid"]) -> Float[Array, "*grid"]:
     return inverse * inverse * inverse
 
 
+@jax.custom_jvp
 def de_vaucouleurs(k2: Float[Array, "*grid"]) -> Float[Array, "*grid"]:
     """Transform of the de Vaucouleurs profile (Sersic index 4): log F is a polynomial in log(1 + k/k0)."""
-    t = jnp.log1p(jnp.sqrt(k2 + _TINY) / _DEV_K0)
-    x = jnp.minimum(t * (2 / np.log1p(_K_MAX / _DEV_K0)) - 1, 1.0)
+    x = _de_vaucouleurs_variable(jnp.sqrt(k2 + _TINY))
     log_f = jnp.full_like(x, _DEV[-1])
     for c in _DEV[-2::-1]:
         log_f = log_f * x + c
     return jnp.exp(jnp.minimum(log_f, 0.0))
+
+
+@de_vaucouleurs.defjvp
+def _de_vaucouleurs_jvp(primals, tangents):
+    """The slope beside the value, in one pass: reverse mode would keep every power of the polynomial."""
+    (k2,), (k2_dot,) = primals, tangents
+    k = jnp.sqrt(k2 + _TINY)
+    x = _de_vaucouleurs_variable(k)
+    log_f, slope = jnp.full_like(x, _DEV[-1]), jnp.zeros_like(x)
+    for c in _DEV[-2::-1]:
+        log_f, slope = log_f * x + c, slope * x + log_f
+    value = jnp.exp(jnp.minimum(log_f, 0.0))
+    slope = jnp.where((log_f < 0) & (x < 1), slope * _DEV_STRETCH, 0.0)
+    return value, value * slope / (2 * k * (k + _DEV_K0)) * k2_dot
+
+
+def _de_vaucouleurs_variable(k):
+    return jnp.minimum(jnp.log1p(k / _DEV_K0) * _DEV_STRETCH - 1, 1.0)
 
 
 def sersic(k2: Float[Array, "*grid"], index: Float[Array, ""]) -> Float[Array, "*grid"]:

@@ -38,9 +38,10 @@ class Grid(eqx.Module):
 
     def phase(self, position: Float[Array, "2"]) -> Complex[Array, "a b"]:
         """``exp(-i k.x)`` of a sky position, counted from the centre of the stamp; separable in x and y."""
-        x, y = self.to_pixel @ position + self.offset
+        x, y = place = self.to_pixel @ position + self.offset
         if self.pixel_x.shape == self.pixel_y.shape:  # a list of wavenumbers: there is nothing to separate
-            return jnp.exp(-1j * (self.pixel_y * y + self.pixel_x * x))
+            angle = jnp.tensordot(place, jnp.stack([self.pixel_x, self.pixel_y]), 1, precision="highest")
+            return jax.lax.complex(jnp.cos(angle), -jnp.sin(angle))
         return jnp.exp(-1j * (self.pixel_y * y)) * jnp.exp(-1j * (self.pixel_x * x))
 
 

@@ -117,6 +117,8 @@ def _spectra(sources: Sources, grid: Grid):
         position, shape = (jnp.where(source.present, value, 0.0) for value in (source.position, source.shape))
         amplitudes = source.model.amplitudes(shape, grid.sky_x, grid.sky_y)[:, 0] * source.present
         turn = grid.phase(position)[0]
-        return amplitudes * turn.real, amplitudes * turn.imag
+        return amplitudes, turn.real[None], turn.imag[None]
 
-    return jax.vmap(one)(sources)
+    # Else XLA computes amplitudes and phases again for each of the products.
+    amplitudes, real, imag = jax.lax.optimization_barrier(jax.vmap(one)(sources))
+    return amplitudes * real, amplitudes * imag
