@@ -197,8 +197,8 @@ class GalaxyOrStar(AbstractGalaxy):
 
 
 def sheared_k2(kx, ky, g1, g2):
-    """Squared wavenumber after an area-preserving shear of the image by (g1, g2)."""
-    if kx.shape == ky.shape and len(kx) == 1:
+    """Squared wavenumber after an area-preserving shear of the image by (g1, g2), two numbers."""
+    if jnp.ndim(kx) == 2 and kx.shape == ky.shape and len(kx) == 1:
         # A list of wavenumbers, where gradients count: their sums over the list then are dot products, which vectorise.
         square = g1 * g1 + g2 * g2
         form = jnp.stack([1 + square + 2 * g1, 4 * g2, 1 + square - 2 * g1]) / (1 - square)

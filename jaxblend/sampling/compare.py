@@ -36,6 +36,9 @@ class Comparison:
         In the order given.
     log_evidence : ndarray
         (H,) ln Z, up to what all share (the normalisation of the noise).
+    log_evidence_error : ndarray
+        (H,) standard errors of these from the finite number of draws; 0 with ``method="laplace"``, whose error is
+        that of the approximation and unknown.
     log_prior : ndarray
         (H,) ln of the prior probabilities.
     fits : tuple of Fit
@@ -46,6 +49,7 @@ class Comparison:
 
     names: tuple[str, ...]
     log_evidence: np.ndarray
+    log_evidence_error: np.ndarray
     log_prior: np.ndarray
     fits: tuple[Fit, ...]
     posteriors: tuple[Posterior | None, ...]
@@ -80,6 +84,7 @@ class Comparison:
         table["name"] = list(self.names)
         table["sources"] = [fit.n for fit in self.fits]
         table["log_evidence"] = self.log_evidence
+        table["log_evidence_err"] = self.log_evidence_error
         table["probability"] = self.probabilities
         table["chi2"] = [float(np.mean(fit.chi2)) for fit in self.fits]
         return table
@@ -133,36 +138,38 @@ def compare_models(
     evidence = np.array([fit.log_evidence for fit in fits])
     names = tuple(dict.fromkeys(h.name for h in hypotheses))
     members = [[i for i, h in enumerate(hypotheses) if h.name == name] for name in names]
+    errors = np.zeros(len(fits))
     posteriors: dict[int, Posterior] = {}
     if method == "importance":
         near = [i for group in members for i in group if evidence[i] > evidence[group].max() - _WITHIN]
         drawn = sample_batch([fits[i] for i in near], key=key, method="importance", n_draws=n_draws)
         posteriors = dict(zip(near, drawn, strict=True))
         for i, posterior in posteriors.items():
-            evidence[i] = _sampled_evidence(posterior, hypotheses[i].name, evidence[i])
+            if np.isfinite(posterior.diagnostics["log_evidence"]):
+                evidence[i], errors[i] = (posterior.diagnostics[k] for k in ("log_evidence", "log_evidence_error"))
+            else:
+                _warn_of(hypotheses[i].name)
     first = [group[int(np.argmax(evidence[group]))] for group in members]
     odds = np.array([hypotheses[i].odds for i in first])
+    total = np.array([np.logaddexp.reduce(evidence[group]) for group in members])
+    shares = [np.exp(evidence[group] - log) for group, log in zip(members, total, strict=True)]
     return Comparison(
         names=names,
-        log_evidence=np.array([np.logaddexp.reduce(evidence[group]) - np.log(len(group)) for group in members]),
+        log_evidence=total - np.log([len(group) for group in members]),
+        log_evidence_error=np.array([np.linalg.norm(s * errors[g]) for s, g in zip(shares, members, strict=True)]),
         log_prior=np.log(odds / odds.sum()),
         fits=tuple(fits[i] for i in first),
         posteriors=tuple(posteriors.get(i) for i in first),
     )
 
 
-def _sampled_evidence(posterior: Posterior, name: str, laplace: float) -> float:
-    """That of its draws, or of the Laplace approximation where they did not get as far as the posterior."""
-    found = posterior.diagnostics["log_evidence"]
-    if np.isfinite(found):
-        return found
+def _warn_of(name: str) -> None:
     warnings.warn(
         f"importance sampling of the hypothesis {name!r} did not reach its posterior: its evidence is that of the "
         "Laplace approximation; more draws (n_draws) may reach it",
         JaxblendWarning,
         stacklevel=3,
     )
-    return laplace
 
 
 def _fitted(observations, h: Hypothesis) -> Fit:
@@ -189,7 +196,7 @@ def _check(hypotheses: list, method: str, key) -> None:
     odds: dict[str, float] = {}
     for h in hypotheses:
         if (
-            not isinstance(h.odds, (int, float))
+            not isinstance(h.odds, (int, float, np.integer, np.floating))
             or not (np.isfinite(h.odds) and h.odds > 0)
             or odds.setdefault(h.name, h.odds) != h.odds
         ):

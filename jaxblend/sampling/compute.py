@@ -26,10 +26,10 @@ from jaxblend.infer.summary import quantities
 from jaxblend.infer.surrogate import Surrogate
 from jaxblend.infer.svi import svi
 
-__all__ = ["Drawn", "Task", "importance_draws", "laplace_draws", "nuts_draws", "svi_draws"]
+__all__ = ["CHECKED", "Drawn", "Task", "importance_draws", "laplace_draws", "nuts_draws", "svi_draws"]
 
 _MODES = 4  # of a proposal, at most: as many as a fit has starts
-_CHECKED = 16  # draws at which the stand-in for the objective is compared with the objective
+CHECKED = 16  # draws at which the stand-in for the objective is compared with the objective
 _UNCORRECTED = 0.25  # nats, of the stand-in's error: a divergence of 0.03
 _SIDE_BY_SIDE = 8
 _AS_SCATTER = 2.5  # a fifth more curvature, error bars narrower by a tenth, counts as half a nat
@@ -50,14 +50,13 @@ class Task(eqx.Module):
         if fit.item is None:
             raise ValueError("this fit has no images to sample from: fit with keep_observations=True")
         r = fit.result
-        u = [r.u, *r.rival_u][:_MODES]
-        curved = zip([r.objective, *r.rival_objective], [r.hessian, *r.rival_hessian], strict=True)
-        laplaces = [laplace.root_and_log_evidence(float(f), np.asarray(h)) for f, h in curved]
-        roots, evidence = [root for root, _ in laplaces], [log for _, log in laplaces]
-        empty = _MODES - len(u)
-        proposal = LaplaceMixture.of(
-            u + u[:1] * empty, roots[:_MODES] + roots[:1] * empty, evidence[:_MODES] + [-np.inf] * empty
-        )
+        curved = zip([r.u, *r.rival_u], [r.objective, *r.rival_objective], [r.hessian, *r.rival_hessian], strict=True)
+        modes = [(u, *laplace.root_and_log_evidence(float(f), np.asarray(h))) for u, f, h in curved]
+        # A rival without a curvature would make the whole mixture NaN.
+        modes = [modes[0], *(mode for mode in modes[1:_MODES] if np.isfinite(mode[1]).all())]
+        u, roots, evidence = (list(each) for each in zip(*modes, strict=True))
+        empty = _MODES - len(modes)
+        proposal = LaplaceMixture.of(u + u[:1] * empty, roots + roots[:1] * empty, evidence + [-np.inf] * empty)
         task = cls(fit.item, r.u, roots[0], proposal, fit.reference)
         dtype = jnp.asarray(0.0, dtype=float).dtype
         return jax.tree.map(lambda x: np.asarray(x, dtype) if _is_real(x) else x, task)
@@ -137,16 +136,23 @@ def importance_draws(task: Task, key, n_draws: int) -> Drawn:
 
 @_over_blends
 def nuts_draws(task: Task, key, n_draws: int, warmup: int, chains: int, exact: bool) -> Drawn:
-    """Draws of No-U-turn chains; ``run`` is `Chains`, their draws left out.
+    """Draws of No-U-turn chains; ``run`` is `Chains`, their draws left out, and the log weights (chains, S) of each.
 
+    Where the stand-in is not close enough the weights are those of the density in pixels, elsewhere they are 0.
     ``exact`` samples the objective in pixels, at some fifty times the cost.
     """
     surrogate = task.surrogate()
     potential = _InPixels(surrogate, task.item) if exact else surrogate
     first, then = jax.random.split(key)
     found = nuts(potential, task.widened(surrogate).one_of_each(first, chains), then, n_draws=n_draws, warmup=warmup)
-    error = jnp.zeros(()) if exact else _density_error(found.z, surrogate, task)[0]
-    return _reported(found.z, surrogate, task, eqx.tree_at(lambda c: c.z, found, None), error, jnp.zeros(()))
+    error, log_weights = jnp.zeros(()), jnp.zeros(found.z.shape[:2])
+    if not exact:
+        error = _density_error(found.z, surrogate, task)[0]
+        log_weights = jax.lax.cond(
+            error <= _UNCORRECTED, lambda: log_weights, lambda: _towards_pixels(found.z, surrogate, task)
+        )
+    run = eqx.tree_at(lambda c: c.z, found, None), log_weights
+    return _reported(found.z, surrogate, task, run, error, jnp.zeros(()))
 
 
 @_over_blends
@@ -168,13 +174,23 @@ class _InPixels(eqx.Module):
         return objective(self.surrogate.u(z), self.item.blend())
 
 
+def _towards_pixels(z: Float[Array, "chains S n"], surrogate: Surrogate, task: Task) -> Float[Array, "chains S"]:
+    """Log weights that make draws of the stand-in those of the objective."""
+    blend = task.item.blend()
+
+    def gain(z):
+        return surrogate(z) - objective(surrogate.u(z), blend)
+
+    return each(gain, z.reshape(-1, z.shape[-1]), _SIDE_BY_SIDE).reshape(z.shape[:2])
+
+
 def _density_error(z: Float[Array, "*chains S n"], surrogate: Surrogate, task: Task):
     """How far the stand-in is from the objective among some of the draws: the scatter of the difference.
 
     Also ln of the mean ratio of the densities, by which their evidences differ.
     """
     blend, flat = task.item.blend(), z.reshape(-1, z.shape[-1])
-    some = flat[:: max(1, len(flat) // _CHECKED)][:_CHECKED]
+    some = flat[:: max(1, len(flat) // CHECKED)][:CHECKED]
     ours = each(surrogate, some)
     pixels = each(lambda z: objective(surrogate.u(z), blend), some)
     # Too much curvature makes draws that lie too close together to show it.

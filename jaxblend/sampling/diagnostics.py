@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-__all__ = ["effective_from_ancestors", "of_chains"]
+__all__ = ["effective_from_ancestors", "evidence_error", "of_chains"]
 
 
 def effective_from_ancestors(values: Float[np.ndarray, "S n Q"], ancestor: Int[np.ndarray, " S"]) -> float:
@@ -29,6 +29,20 @@ def effective_from_ancestors(values: Float[np.ndarray, "S n Q"], ancestor: Int[n
     numbers = numbers * (left - 1) / left
     varies = apart.std(0) > 1e-6 * np.maximum(np.abs(flat).max(0), 1e-30)
     return float(min(np.min(numbers, where=varies & np.isfinite(numbers), initial=np.inf), len(flat)))
+
+
+def evidence_error(ancestor: Int[np.ndarray, " S"], resamplings: int) -> float:
+    """Standard error of ln Z of draws that were resampled so many times, from how they descend from the first.
+
+    Eq. 10 of Lee & Whiteley (2018), for resampling without a pattern: that in a pattern, as ours, scatters less.
+    Infinite if all descend from one.
+    """
+    n = len(ancestor)
+    shares = np.bincount(ancestor, minlength=n) / n
+    if shares.max() == 1:
+        return np.inf
+    relative_variance = 1 - (n / (n - 1)) ** (resamplings + 1) * (1 - np.sum(shares**2))
+    return float(np.sqrt(max(relative_variance, 1 / n)))
 
 
 def of_chains(values: Float[np.ndarray, "chains S n Q"]) -> dict[str, float]:

@@ -11,11 +11,14 @@ import numpy as np
 from jaxblend.fitting.result import Fit
 from jaxblend.infer.psis import effective_number, k_hat
 from jaxblend.sampling.batches import in_batches
-from jaxblend.sampling.compute import Drawn, Task, importance_draws, laplace_draws, nuts_draws, svi_draws
-from jaxblend.sampling.diagnostics import effective_from_ancestors, of_chains
+from jaxblend.sampling.compute import CHECKED, Drawn, Task, importance_draws, laplace_draws, nuts_draws, svi_draws
+from jaxblend.sampling.diagnostics import effective_from_ancestors, evidence_error, of_chains
 from jaxblend.sampling.posterior import Posterior
+from jaxblend.sampling.weights import finite_or_none, resampled
 
-__all__ = ["METHODS", "Settings"]
+__all__ = ["METHODS", "TRUSTED", "Settings"]
+
+TRUSTED = 0.7  # k-hat up to which weights can be trusted (Vehtari et al. 2024)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +57,9 @@ def _importance(fits: Sequence[Fit], keys, s: Settings) -> list[Posterior]:
             "plain_k_hat": k_hat(swarm.plain_log_weights),
             "steps": len(steps),
             "log_evidence": evidence,
+            "log_evidence_error": float(
+                np.hypot(evidence_error(swarm.ancestor, len(steps)), float(drawn.density_error) / np.sqrt(CHECKED))
+            ),
             "density_error": float(drawn.density_error),
             "modes": task.proposal.n_modes,
         }
@@ -63,15 +69,25 @@ def _importance(fits: Sequence[Fit], keys, s: Settings) -> list[Posterior]:
 
 def _nuts(fits: Sequence[Fit], keys, s: Settings) -> list[Posterior]:
     def about(fit, task, drawn):
+        chains, log_weights = drawn.run
+        found = of_chains(drawn.quantities[:, :, : fit.n])
+        error = float(drawn.density_error)
+        if np.any(log_weights):
+            found["k_hat"] = k_hat(log_weights.reshape(-1))
+            found["effective_draws"] *= effective_number(finite_or_none(log_weights)) / log_weights.size
+            error = 0.0 if found["k_hat"] <= TRUSTED else error
         return {
-            **of_chains(drawn.quantities[:, :, : fit.n]),
-            "divergences": int(drawn.run.diverging.sum()),
-            "leaps": float(drawn.run.leaps.mean()),
-            "density_error": float(drawn.density_error),
+            **found,
+            "divergences": int(chains.diverging.sum()),
+            "leaps": float(chains.leaps.mean()),
+            "density_error": error,
             "modes": task.proposal.n_modes,
         }
 
-    return _sampled("nuts", fits, keys, s, nuts_draws, (s.warmup, s.chains, s.exact), about)
+    options = (s.warmup, s.chains, s.exact)
+    return _sampled(
+        "nuts", fits, keys, s, nuts_draws, options, about, finish=lambda drawn: resampled(drawn, drawn.run[1])
+    )
 
 
 def _svi(fits: Sequence[Fit], keys, s: Settings) -> list[Posterior]:
@@ -95,13 +111,22 @@ def _svi(fits: Sequence[Fit], keys, s: Settings) -> list[Posterior]:
 METHODS = {"importance": _importance, "nuts": _nuts, "laplace": _laplace, "svi": _svi}
 
 
-def _sampled(method: str, fits, keys, s: Settings, program: Callable, options: tuple, about: Callable):
+def _sampled(
+    method: str,
+    fits,
+    keys,
+    s: Settings,
+    program: Callable,
+    options: tuple,
+    about: Callable,
+    finish: Callable | None = None,
+):
     tasks = [Task.of(fit) for fit in fits]
     # The handlers of NumPyro's models, which svi has, are of the process, not of the thread.
     at_once = 1 if method == "svi" else None
     drawn = in_batches(program, tasks, keys, s.draws_of(method), *options, batch_size=s.batch_size, at_once=at_once)
     return [
-        _posterior(fit, method, each, about(fit, task, each))
+        _posterior(fit, method, finish(each) if finish else each, about(fit, task, each))
         for fit, task, each in zip(fits, tasks, drawn, strict=True)
     ]
 

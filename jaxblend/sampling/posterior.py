@@ -31,8 +31,8 @@ class Posterior:
         (chains, S, n, Q), in the order of ``quantity_names``.
     diagnostics : dict
         ``effective_draws`` and, of chains, ``r_hat`` of the worst quantity; ``k_hat`` of importance weights (above 0.7
-        they cannot be trusted); ``divergences``; ``log_evidence``; ``modes`` in the proposal; ``density_error``, the
-        scatter of the log density that was sampled about that in pixels.
+        they cannot be trusted); ``divergences``; ``log_evidence`` and its standard error; ``modes`` in the proposal;
+        ``density_error``, the scatter of the log density that was sampled about that in pixels.
     """
 
     method: str
@@ -81,9 +81,16 @@ class Posterior:
         return table
 
     def images(self, n: int = 20, observation: int = 0) -> Float[np.ndarray, "S n C H W"]:
-        """Deblended images of n draws, spread evenly over all of them."""
+        """Deblended images of n draws, spread evenly over all of them.
+
+        Raises ``ValueError`` if there is no fit to draw with, no draw is asked for, or there is no such observation.
+        """
         if self.fit is None or self.fit.item is None:
             raise ValueError("images need the fit that was sampled, with its images; a loaded posterior has none")
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n!r}")
+        if not 0 <= observation < len(self.fit.context["shape"]):
+            raise ValueError(f"there is no observation {observation!r}: the fit has {len(self.fit.context['shape'])}")
         u = self.u.reshape(-1, *self.u.shape[2:])
         chosen = u[np.linspace(0, len(u) - 1, min(n, len(u))).astype(int)]
         padded = np.zeros((len(chosen), *self.fit.result.u.shape), self.fit.result.u.dtype)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxblend.errors import JaxblendWarning
 from jaxblend.fitting.result import Fit
 from jaxblend.infer.flags import Outcome
-from jaxblend.sampling.methods import METHODS, Settings
+from jaxblend.sampling.methods import METHODS, TRUSTED, Settings
 from jaxblend.sampling.posterior import Posterior
 
 __all__ = ["check_key", "sample", "sample_batch"]
 
-_TRUSTED = 0.7  # k-hat
 _ENOUGH = 100.0  # effective draws
 _MORE = 4  # times as many draws, where those of importance sampling were not enough
 _MIXED = 1.05  # R-hat
 _CLOSE = 0.5  # nats, of the density that is sampled
+_DIVERGENT = 0.01  # of the steps
 
 
 def sample(
@@ -49,15 +51,17 @@ def sample(
         "nuts": No-U-turn chains, which begin in each of these modes in turn. "svi": a guide of
         NumPyro, whose own draws are returned; its ``k_hat`` says whether it is close. "auto": importance, and NUTS
         where its k-hat is above 0.7 or fewer than 100 (or a quarter of the) draws are effective, with four times as
-        many draws, too. Chains that disagree (R-hat above 1.05), as they do in modes that none can leave, or whose
-        density is not close to that in pixels, are not taken: what is returned says of itself what it is worth.
+        many draws, too. Chains are not taken that disagree (R-hat above 1.05), as they do in modes that none can
+        leave, diverge in more than 1 % of their steps, or whose density is not close to that in pixels. What is
+        returned then is the better of the two by importance sampling, with a warning.
     n_draws
         In all, or of each chain; by default 1000 for "laplace" and "svi", 400 for "importance" and 500 for "nuts".
     chains, warmup
         Of "nuts".
     exact
-        NUTS evaluates the density in pixels, at some fifty times the cost of the default, which is close to it about
-        the optimum: ``diagnostics["density_error"]`` says how close.
+        NUTS evaluates the density in pixels, at some fifty times the cost of the default, a stand-in that is close to
+        it about the optimum. Where that is off by over 0.25 nats, its draws are resampled by their weights in pixels
+        and ``diagnostics`` have the ``k_hat`` of these, too.
     steps, guide
         Of "svi": steps of the optimiser, and what makes a guide of a model, such as a class of
         ``numpyro.infer.autoguide``; ``AutoMultivariateNormal`` by default. The model has one site, ``z``, in which
@@ -117,35 +121,57 @@ def _sampled(fits: Sequence[Fit], keys, method: str, settings: Settings) -> list
 
 
 def _auto(fits: Sequence[Fit], keys, settings: Settings) -> list[Posterior]:
-    """Importance; where it cannot be trusted with more draws, and then NUTS if that is better."""
+    """Importance; where it cannot be trusted with more draws, and then NUTS if that is better.
+
+    Chains that did not come together, as in modes that none can leave, are no better than what was doubted; nor are
+    those of a density that is not close to that in pixels, to which importance sampling has gone on.
+    """
     keys = jax.vmap(lambda key: jax.random.split(key, 3))(keys)
     n_draws = settings.draws_of("importance")
     enough = min(_ENOUGH, 0.25 * n_draws)
     found = METHODS["importance"](fits, keys[:, 0], settings)
 
-    def again(method: str, attempt: int, rows: list[int], **changed):
+    def again(method: str, attempt: int, better: Callable, **changed):
+        rows = [i for i, p in enumerate(found) if not _trusted(p, enough)]
         if rows:
             chosen = dataclasses.replace(settings, **changed)
             posteriors = METHODS[method]([fits[i] for i in rows], keys[np.array(rows), attempt], chosen)
             for i, posterior in zip(rows, posteriors, strict=True):
-                found[i] = posterior
+                found[i] = posterior if better(posterior, found[i]) else found[i]
 
-    again("importance", 1, [i for i, p in enumerate(found) if not _trusted(p, enough)], n_draws=_MORE * n_draws)
-    doubtful = [i for i, p in enumerate(found) if not _trusted(p, enough)]
-    before = list(found)
-    again("nuts", 2, doubtful)
-    # Chains that did not come together, as in modes that none can leave, are no better than what was doubted; nor are
-    # those of a density that is not close to that in pixels, to which importance sampling has gone on.
-    return [now if now is then or _mixed(now) else then for now, then in zip(found, before, strict=True)]
-
-
-def _mixed(chains: Posterior) -> bool:
-    return chains.diagnostics["r_hat"] <= _MIXED and _close(chains)
+    again(
+        "importance", 1, lambda now, then: _trusted(now, enough) or _k_hat(now) <= _k_hat(then), n_draws=_MORE * n_draws
+    )
+    again("nuts", 2, lambda now, then: _trusted(now, enough))
+    _warn_of([i for i, p in enumerate(found) if not _trusted(p, enough)], found)
+    return found
 
 
 def _trusted(posterior: Posterior, enough: float) -> bool:
+    """Of importance sampling or of chains; of the latter there are weights only where their density was not close."""
     d = posterior.diagnostics
-    return d["k_hat"] <= _TRUSTED and d["effective_draws"] >= enough and _close(posterior)
+    good = _k_hat(posterior) <= TRUSTED and d["effective_draws"] >= enough and _close(posterior)
+    if posterior.method != "nuts":
+        return good
+    steps = posterior.quantities.shape[0] * posterior.quantities.shape[1]
+    return good and d["r_hat"] <= _MIXED and d["divergences"] <= _DIVERGENT * steps
+
+
+def _k_hat(posterior: Posterior) -> float:
+    return posterior.diagnostics.get("k_hat", -np.inf)
+
+
+def _warn_of(doubtful: list[int], found: list[Posterior]) -> None:
+    if doubtful:
+        worst = max(doubtful, key=lambda i: _k_hat(found[i]))
+        what = f"{len(doubtful)} of {len(found)} posteriors" if len(found) > 1 else "this posterior"
+        warnings.warn(
+            f"{what} cannot be trusted by any method, see their diagnostics: the worst has k-hat "
+            f"{_k_hat(found[worst]):.2f} and {found[worst].diagnostics['effective_draws']:.0f} effective draws"
+            + (f" (number {worst})" if len(found) > 1 else ""),
+            JaxblendWarning,
+            stacklevel=5,
+        )
 
 
 def _close(posterior: Posterior) -> bool:

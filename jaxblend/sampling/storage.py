@@ -51,7 +51,7 @@ def load(path: str | PathLike) -> dict[str, Any]:
         with netcdf_file(str(path), "r", mmap=False) as file:
             words = json.loads(getattr(file, "jaxblend"))  # noqa: B009 (an attribute of the file, which types do not know)
             arrays = {name: _native(file.variables[name][:]) for name in _DIMENSIONS}
-    except (TypeError, AttributeError, KeyError, ValueError, OSError) as error:
+    except (TypeError, AttributeError, LookupError, ValueError, OSError) as error:
         raise ValueError(f"{path} is not a posterior that jaxblend has saved as netCDF ({error})") from None
     arrays["stars"] = arrays["stars"].astype(bool)
     names = {name: tuple(words[name]) for name in ("quantity_names", "bands")}

@@ -80,6 +80,18 @@ def test_derivatives_are_finite_everywhere(profile):
     assert np.isfinite(jax.vmap(jax.grad(lambda x: profile(x[None])[0]))(k2)).all()
 
 
+def test_the_slope_of_de_vaucouleurs_is_that_of_its_values():
+    with jax.enable_x64(True):
+        k2 = jnp.logspace(-4, 5, 60)
+        slope = jax.vmap(jax.grad(profiles.de_vaucouleurs))(k2)
+        step = 1e-4 * k2
+        numeric = (profiles.de_vaucouleurs(k2 + step) - profiles.de_vaucouleurs(k2 - step)) / (2 * step)
+        np.testing.assert_allclose(slope * k2, numeric * k2, atol=1e-8)
+        curvature = jax.vmap(jax.grad(jax.grad(profiles.de_vaucouleurs)))(k2)
+        numeric = (jax.vmap(jax.grad(profiles.de_vaucouleurs))(k2 + step) - slope) / step
+        np.testing.assert_allclose(curvature * k2**2, numeric * k2**2, atol=1e-4)
+
+
 def test_the_index_is_held_at_its_bounds():
     k2 = jnp.asarray(K**2)
     for inside, outside in ((0.5, 0.2), (6.0, 9.0)):

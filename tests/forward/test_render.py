@@ -219,3 +219,23 @@ def test_spectra_at_chosen_wavenumbers_are_those_of_the_full_grid():
     full = source_spectrum(one, Grid.of(SMALL))
     few = source_spectrum(one, Grid.of(SMALL, ky=ky[:5], kx=kx[:, 2:6]))
     np.testing.assert_allclose(few, full[:, :5, 2:6], atol=1e-5)
+
+
+def test_a_list_of_wavenumbers_has_the_values_and_slopes_of_the_full_grid():
+    with jax.enable_x64(True):
+        one = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), scene())
+        ky, kx = (np.ravel(k)[None] for k in np.broadcast_arrays(*SMALL.pixel_wavenumbers()))
+        grids = Grid.of(SMALL), Grid.of(SMALL, ky=ky, kx=kx)
+
+        def spectrum(numbers, grid):
+            moved = eqx.tree_at(lambda s: (s.position, s.shape), one, (numbers[:2], numbers[2:]))
+            spectrum = source_spectrum(moved, grid)
+            return jnp.stack([spectrum.real, spectrum.imag]).reshape(-1)
+
+        @jax.jit
+        def both(numbers):
+            return [(spectrum(numbers, grid), jax.jacfwd(spectrum)(numbers, grid)) for grid in grids]
+
+        (full, full_slope), (few, few_slope) = both(jnp.concatenate([one.position, one.shape]))
+        np.testing.assert_allclose(few, full, atol=1e-12)
+        np.testing.assert_allclose(few_slope, full_slope, atol=1e-10)

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from against_jacobian import check_normal_equations
+from compiled import exact_normal_equations, low_normal_equations, objective
 
 from jaxblend.forward.frame import Frame
 from jaxblend.forward.galaxies import Exponential
@@ -12,9 +13,8 @@ from jaxblend.forward.likelihood import Exposure
 from jaxblend.forward.psf import GaussianPSF
 from jaxblend.forward.render import render
 from jaxblend.forward.whitening import Whitening
-from jaxblend.infer.columns import exact_normal_equations
-from jaxblend.infer.low_modes import low_modes, low_normal_equations
-from jaxblend.infer.posterior import Blend, objective
+from jaxblend.infer.low_modes import low_modes
+from jaxblend.infer.posterior import Blend
 from jaxblend.priors import population_prior
 
 SHAPE = (24, 24)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiled import low_normal_equations, objective
 
 from jaxblend.forward.folding import choose_oversampling
 from jaxblend.forward.frame import Frame
@@ -15,8 +16,8 @@ from jaxblend.forward.likelihood import Exposure
 from jaxblend.forward.psf import AbstractPSF, GaussianPSF
 from jaxblend.forward.render import render
 from jaxblend.forward.sampled_psf import ImagePSF
-from jaxblend.infer.low_modes import _REACH, low_modes, low_normal_equations
-from jaxblend.infer.posterior import Blend, in_bands, objective
+from jaxblend.infer.low_modes import _REACH, low_modes
+from jaxblend.infer.posterior import Blend, in_bands
 from jaxblend.priors import population_prior
 
 SIDE, PIXEL_SCALE = 48, 0.2
@@ -77,11 +78,6 @@ def drawn(sources, frame, psf):
     return render(sources, frame, psf.transfer(frame))
 
 
-@eqx.filter_jit
-def low(u, blend, modes):
-    return low_normal_equations(u, blend, modes)
-
-
 def blend_of(views, images):
     n_bands = 1 + max(view.band for view in views)
     prior = population_prior(Exponential(), "ri"[:n_bands], zero_point=[27.0] * n_bands, position_scatter=0.2)
@@ -104,7 +100,7 @@ def two_points(views, rng):
     noisy = [image + NOISE * rng.normal(size=image.shape) for image in truth]
     blend = blend_of(views, [np.where(v.used > 0, image, 1e4) for v, image in zip(views, noisy, strict=True)])
     modes = tuple(low_modes(e, jnp.asarray(0.9 * image)) for e, image in zip(blend.exposures, truth, strict=True))
-    hessian = low(here, blend, modes)[0]
+    hessian = low_normal_equations(here, blend, modes)[0]
     step = np.linalg.solve(np.linalg.cholesky(hessian).T, rng.normal(size=here.size))
     there = here + APART * (step / np.sqrt(step @ hessian @ step)).reshape(here.shape)
     data = [np.where(v.used > 0, image, 0.9 * t) for v, image, t in zip(views, noisy, truth, strict=True)]
@@ -149,7 +145,7 @@ class Change(NamedTuple):
 def test_low_wavenumbers_leave_out_what_is_beyond_their_reach(views):
     with jax.enable_x64(True):
         blend, modes, data, here, there = two_points(views, np.random.default_rng(8))
-        fall = low(there, blend, modes)[2] - low(here, blend, modes)[2]
+        fall = low_normal_equations(there, blend, modes)[2] - low_normal_equations(here, blend, modes)[2]
         exact = objective(there, blend) - objective(here, blend)
         changes = [Change.of(v, d, blend.sources(here), blend.sources(there)) for v, d in zip(views, data, strict=True)]
         of_prior = 0.5 * (jnp.sum(there**2) - jnp.sum(here**2))

@@ -5,13 +5,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiled import objective, slope
 
 import jaxblend as jb
 from jaxblend.forward.galaxies import BulgeDisk
 from jaxblend.forward.render import render
 from jaxblend.infer.each import each
 from jaxblend.infer.flags import Flag, Outcome
-from jaxblend.infer.posterior import objective
 from jaxblend.priors.sources import sources_of
 
 FRAME = jb.Frame((32, 32), 0.2)
@@ -90,8 +90,8 @@ def test_the_end_is_a_minimum(beside_bright):
     fit = beside_bright[0]
     blend = on_device(fit.item).blend()
     u = jnp.asarray(fit.result.u)
-    slope = np.asarray(jax.grad(objective)(u, blend), float).reshape(-1)
-    decrement = 0.5 * slope @ np.linalg.solve(np.asarray(fit.result.hessian, float), slope)
+    gradient = np.asarray(slope(u, blend), float).reshape(-1)
+    decrement = 0.5 * gradient @ np.linalg.solve(np.asarray(fit.result.hessian, float), gradient)
     assert decrement < 0.1
     assert fit.result.decrement < 0.1
     np.testing.assert_allclose(fit.result.objective, objective(u, blend), rtol=1e-4)

@@ -11,8 +11,10 @@ import pytest
 
 import jaxblend as jb
 from jaxblend.infer.posterior import objective
-from jaxblend.sampling.compute import Task
-from jaxblend.sampling.diagnostics import effective_from_ancestors, of_chains
+from jaxblend.sampling import compute
+from jaxblend.sampling.compute import Drawn, Task
+from jaxblend.sampling.diagnostics import effective_from_ancestors, evidence_error, of_chains
+from jaxblend.sampling.weights import resampled
 
 verb = importlib.import_module("jaxblend.sampling.sample")  # the package's attribute is the function
 FLUXES = np.array([[900.0, 500.0], [1200.0, 900.0]])  # bands, sources: those of ``observation``
@@ -20,7 +22,7 @@ FLUXES = np.array([[900.0, 500.0], [1200.0, 900.0]])  # bands, sources: those of
 
 @pytest.fixture(scope="module")
 def draws(fit):
-    options = {"laplace": {}, "importance": {}, "nuts": {"n_draws": 250, "warmup": 150}}
+    options = {"laplace": {}, "importance": {}, "nuts": {"n_draws": 250}}
     return {m: jb.sample(fit, key=jax.random.key(0), method=m, **o) for m, o in options.items()}
 
 
@@ -116,6 +118,8 @@ def test_rivals_of_a_fit_are_modes_of_its_proposal(fit):
     assert task.proposal.n_modes == 2
     assert task.proposal.place.shape == Task.of(fit).proposal.place.shape  # so that they share a program
     np.testing.assert_allclose(np.exp(task.proposal.log_share), [0.5, 0.5, 0, 0], atol=1e-6)
+    flat = eqx.tree_at(lambda r: r.rival_hessian, result, np.full_like(rivals[2], np.nan))
+    assert Task.of(dataclasses.replace(fit, result=flat)).proposal.n_modes == 1  # a rival of no curvature is left out
     proposal = jax.tree.map(jax.numpy.asarray, task.proposal)
     for starts in (proposal.draw_all(jax.random.key(0), 4), proposal.one_of_each(jax.random.key(0), 4)):
         near = [np.argmin([np.linalg.norm(z - place) for place in task.proposal.place[:2]]) for z in starts]
@@ -150,7 +154,19 @@ def test_another_file_is_no_posterior(tmp_path):
         jb.Posterior.load(tmp_path / "b.nc")
 
 
+def test_a_file_that_was_cut_is_no_posterior(draws, tmp_path):
+    draws["laplace"].save(tmp_path / "whole.nc")
+    whole, cut = (tmp_path / "whole.nc").read_bytes(), tmp_path / "cut.nc"
+    for length in range(0, 3000, 7):
+        cut.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match="not a posterior"):
+            jb.Posterior.load(cut)
+
+
 def test_images_of_draws_scatter_about_the_fit(fit, draws):
+    for options, expected in (({"n": 0}, "at least 1"), ({"observation": 3}, "no observation 3")):
+        with pytest.raises(ValueError, match=expected):
+            draws["importance"].images(**options)
     images = draws["importance"].images(10)
     assert images.shape == (10, 2, 2, 32, 32)
     np.testing.assert_allclose(images.mean(0).sum((-2, -1)), fit.images.sum((-2, -1)), rtol=0.2)
@@ -199,19 +215,23 @@ def test_a_swarm_with_one_ancestor_is_worth_one_draw():
 
 @pytest.mark.slow
 def test_auto_falls_back_to_chains_where_importance_cannot_be_trusted(fit, monkeypatch):
-    monkeypatch.setattr(verb, "_TRUSTED", -np.inf)
+    monkeypatch.setattr(verb, "TRUSTED", -np.inf)
     posterior = jb.sample(fit, key=jax.random.key(0), n_draws=250, warmup=150)
     assert posterior.method == "nuts"
 
 
-@pytest.mark.parametrize(("error", "expected"), [(0.1, "nuts"), (2.0, "importance")])
-def test_auto_tries_more_draws_then_chains(fit, draws, monkeypatch, error, expected):
+@pytest.mark.filterwarnings("ignore:this posterior cannot be trusted")
+@pytest.mark.parametrize(
+    ("error", "divergences", "expected"), [(0.1, 0, "nuts"), (2.0, 0, "importance"), (0.1, 30, "importance")]
+)
+def test_auto_tries_more_draws_then_chains(fit, draws, monkeypatch, error, divergences, expected):
     asked = []
 
     def fake(method):
         def sampled(fits, keys, settings):
             asked.append((method, settings.n_draws, settings.exact))
-            found = {"k_hat": 0.9, "effective_draws": 300, "density_error": error, "r_hat": 1.0}
+            found = {"effective_draws": 300, "density_error": error}
+            found |= {"k_hat": 0.9} if method == "importance" else {"r_hat": 1.0, "divergences": divergences}
             return [dataclasses.replace(draws["laplace"], method=method, diagnostics=found)]
 
         return sampled
@@ -236,12 +256,72 @@ def test_draws_that_are_not_finite_are_worth_nothing():
 
 def test_auto_keeps_what_it_had_where_chains_disagree(fit, draws, monkeypatch):
     def fake(method):
-        found = {"k_hat": 0.9, "effective_draws": 300, "density_error": 0.0, "r_hat": 1.8}
+        found = {"k_hat": 0.9, "effective_draws": 300, "density_error": 0.0, "r_hat": 1.8, "divergences": 0}
         posterior = dataclasses.replace(draws["laplace"], method=method, diagnostics=found)
         return lambda fits, keys, settings: [posterior]
 
     monkeypatch.setattr(verb, "METHODS", {method: fake(method) for method in ("importance", "nuts")})
-    assert jb.sample(fit, key=jax.random.key(0)).method == "importance"
+    with pytest.warns(jb.JaxblendWarning, match=r"this posterior cannot be trusted .* k-hat 0.90 and 300 effective"):
+        posterior = jb.sample(fit, key=jax.random.key(0))
+    assert posterior.method == "importance"
+
+
+@pytest.mark.parametrize(("more", "kept"), [(0.8, 0.8), (1.2, 0.9), (np.inf, 0.9)])
+def test_auto_keeps_the_better_of_two(fit, draws, monkeypatch, more, kept):
+    found = {"effective_draws": 300, "density_error": 0.0}
+
+    def importance(fits, keys, settings):
+        k_hat = 0.9 if settings.n_draws is None else more
+        return [dataclasses.replace(draws["importance"], diagnostics={**found, "k_hat": k_hat})]
+
+    def chains(fits, keys, settings):
+        return [dataclasses.replace(draws["nuts"], diagnostics={**found, "r_hat": 1.8, "divergences": 0})]
+
+    monkeypatch.setattr(verb, "METHODS", {"importance": importance, "nuts": chains})
+    with pytest.warns(jb.JaxblendWarning, match="cannot be trusted"):
+        assert jb.sample(fit, key=jax.random.key(0)).diagnostics["k_hat"] == kept
+
+
+def test_draws_are_taken_as_often_as_they_weigh(draws):
+    chains = draws["nuts"].quantities[:2, :10]
+    zero = jax.numpy.zeros(())
+    drawn = Drawn(*map(jax.numpy.asarray, (chains, chains)), zero, zero, None)
+    log_weights = np.full((2, 10), -np.inf)
+    log_weights[0, 3], log_weights[1, 5] = np.log(3), 0.0
+    taken = resampled(drawn, log_weights).quantities
+    assert taken.shape == chains.shape
+    flat = taken.reshape(-1, *taken.shape[2:])
+    np.testing.assert_array_equal(flat[:15], np.broadcast_to(chains[0, 3], flat[:15].shape))
+    np.testing.assert_array_equal(flat[15:], np.broadcast_to(chains[1, 5], flat[15:].shape))
+    for even in (np.zeros((2, 10)), np.full((2, 10), np.nan)):
+        np.testing.assert_array_equal(resampled(drawn, even).quantities, chains)
+
+
+@pytest.mark.slow
+def test_chains_of_a_stand_in_that_is_off_are_weighed_in_pixels(fit, draws, monkeypatch):
+    """Of the same chains, with and without; the blend's own error is small, so that weights are nearly even."""
+    monkeypatch.setattr(compute, "_UNCORRECTED", -1.0)
+    jax.clear_caches()
+    posterior = jb.sample(fit, key=jax.random.key(0), method="nuts", n_draws=250)
+    d, plain = posterior.diagnostics, draws["nuts"].diagnostics
+    assert d["k_hat"] < 0.7
+    assert d["density_error"] == 0
+    assert 0.5 * plain["effective_draws"] < d["effective_draws"] < plain["effective_draws"]
+    assert d["r_hat"] == plain["r_hat"]
+    assert not np.array_equal(posterior.quantities, draws["nuts"].quantities)
+    jax.clear_caches()
+
+
+def test_evidence_scatters_as_it_says(fit):
+    found = [jb.sample(fit, key=jax.random.key(k), method="importance").diagnostics for k in range(100, 112)]
+    scatter = np.std([d["log_evidence"] for d in found], ddof=1)
+    said = np.sqrt(np.mean([d["log_evidence_error"] ** 2 for d in found]))
+    assert 0.3 * said < scatter < 1.6 * said  # 12 numbers: three standard errors of their scatter are 0.65
+
+
+def test_an_evidence_of_one_family_has_no_error():
+    assert evidence_error(np.zeros(100, int), 3) == np.inf
+    assert evidence_error(np.arange(100), 0) == pytest.approx(0.1)
 
 
 def test_no_fits_have_no_posteriors():
