@@ -58,7 +58,7 @@ def run_chunks(task: Task, out: Path, blends: int) -> None:
     ValueError
         If the folder holds another run.
     """
-    _check_record(task, out)
+    check_record({"size": task.size, "seed": task.seed, **task.record}, out)
     for chunk in range(-(-blends // task.size)):
         paths = {
             (name, method): out / name / method / f"{chunk:04d}.parquet"
@@ -80,8 +80,9 @@ def read_chunks(out: Path) -> dict[str, Table]:
     return found
 
 
-def _check_record(task: Task, out: Path) -> None:
-    path, record = out / "run.json", json.loads(to_json({"size": task.size, "seed": task.seed, **task.record}))
+def check_record(record: dict, out: Path) -> None:
+    """Write ``out/run.json`` with all that results depend on; ``ValueError`` if the folder holds another run."""
+    path, record = out / "run.json", json.loads(to_json(record))
     if path.exists() and json.loads(path.read_text()) != record:
         raise ValueError(f"{out} holds another run, see {path}: give another folder")
     write_json(record, path)

@@ -90,6 +90,26 @@ def _cell(contained: np.ndarray, level: float) -> str:
     return f"**{text}** ({far:+.1f})" if abs(far) > LIMIT else f"{text} ({far:+.1f})"
 
 
+def beyond_table(groups: dict[str, Table]) -> list[str]:
+    """How often the truth is beyond all draws that are left: of S independent ones in 2 / (S + 1) of the cases.
+
+    What quantiles of few draws cannot show is seen here: the truth's place in the outermost gap is drawn at random.
+    """
+    rows = []
+    for method, found in groups.items():
+        good = scored(found)
+        quantiles = np.stack([np.asarray(good[f"pit_{name}"], float) for name in quantities_of(good)], 1)
+        for n in np.unique(good["n_thinned"]):
+            chosen = np.asarray(good["n_thinned"]) == n
+            outside = np.abs(quantiles[chosen] - 0.5) > 0.5 - 1 / (n + 1)
+            by_blend = [outside[good["blend"][chosen] == b].mean() for b in np.unique(good["blend"][chosen])]
+            error = np.std(by_blend) / np.sqrt(len(by_blend))
+            rows.append(
+                (method, n, chosen.sum(), f"{100 * outside.mean():.1f} ± {100 * error:.1f}", f"{200 / (n + 1):.1f}")
+            )
+    return table(("method", "draws left", "sources", "truth beyond all of them, %", "expected, %"), rows)
+
+
 def all_bins(groups: dict[str, Table], edges: dict[str, Sequence[float]]) -> Table:
     """A row per method, quantity, bin and level; bins with no source are left out."""
     rows = []

@@ -21,11 +21,13 @@ EDGES = {
     "snr": (0.0, 10.0, 20.0, 40.0, 80.0, np.inf),
     "blendedness": (0.0, 0.05, 0.2, 0.5, 1.0),
     "separation": (0.0, 0.8, 1.1, 1.6, np.inf),
+    "n_thinned": (0.0, 12.0, 24.0, 48.0, 96.0, np.inf),
 }
 LABELS = {
     "snr": "fitted S/N",
     "blendedness": "fitted blendedness",
     "separation": "distance of the nearest seed (arcsec)",
+    "n_thinned": "draws left",
 }
 SHOWN = ("flux_r",)  # in the tables and pictures of bins; the tables of coverage have all
 JOINT = ("tarp_one", "tarp_all", "pit_sum", "pit_difference")
@@ -87,7 +89,13 @@ def section(title: str, name: str, groups: dict[str, Table], folder: Path) -> li
     lines += ["Failed sources have draws that are not finite, and are in none of the tables and pictures below.", ""]
     lines += ["### Coverage of all sources, %", ""]
     lines += ["In brackets its distance from nominal in binomial standard errors, bold beyond two.", ""]
-    lines += [*made.overall_tables(groups), "### Coverage in bins", ""]
+    lines += made.overall_tables(groups)
+    lines += ["### Coverage of intervals of all draws, %", ""]
+    lines += ["Without thinning: what `summary()` reports. Few effective draws make intervals a little too narrow.", ""]
+    lines += made.overall_tables(groups, "all")
+    lines += ["### Truths beyond all draws", ""]
+    lines += ["All quantities together; errors from the scatter of blends.", "", *made.beyond_table(groups), ""]
+    lines += ["### Coverage in bins", ""]
     lines += [*made.bins_table(bins), ""]
     lines += ["Right posteriors leave 4.6 % of independent coverages beyond two standard errors.", ""]
     for by in EDGES:

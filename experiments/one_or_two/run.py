@@ -15,9 +15,11 @@ import jax
 import numpy as np
 import tyro
 from astropy.table import Table, vstack
+from scipy.stats import beta
 
 import jaxblend as jb
 from benchmarks.reporting import provenance, table, write
+from experiments.calibration.chunks import check_record
 from experiments.one_or_two.picture import odds_picture
 from jaxblend.io.tables import read_table, write_table
 
@@ -97,6 +99,18 @@ def cases(pairs: int, singles: int) -> list[Case]:
     return [Case(i, float(s), float(n)) for i, (s, n) in enumerate(kinds)]
 
 
+def _record(pairs: int, singles: int) -> dict:
+    """All that a case depends on."""
+    image = {"fwhm": FWHM, "pixel": PIXEL, "side": SIDE, "zero_point": ZERO_POINT, "sky": SKY}
+    grid = {"separations": SEPARATIONS, "snr": SNR, "single_snr": SINGLE_SNR, "pairs": pairs, "singles": singles}
+    return {"seed": SEED, "chunk": CHUNK, "detected_within": DETECTED_WITHIN, "methods": METHODS, **image, **grid}
+
+
+def _most(splits: int, n: int) -> str:
+    """The share, and the highest that is compatible with it at 95 % (Clopper & Pearson 1934, one-sided)."""
+    return f"{splits} of {n} ({splits / n:.2%}, below {beta.ppf(0.95, splits + 1, n - splits):.2%})"
+
+
 def report(found: Table, method: str) -> list[str]:
     """Median odds of pairs, the share that is split, and that of single galaxies."""
     rows = []
@@ -110,7 +124,7 @@ def report(found: Table, method: str) -> list[str]:
     splits = []
     for threshold in THRESHOLDS:
         shares = [np.sum(single[method][single["snr"] == n] > np.log(threshold)) for n in SINGLE_SNR]
-        splits.append((threshold, *shares, f"{sum(shares)} of {len(single)} ({sum(shares) / len(single):.2%})"))
+        splits.append((threshold, *shares, _most(int(sum(shares)), len(single))))
     return [
         f"## {method}",
         "",
@@ -135,7 +149,7 @@ def measured(chosen: Sequence[Case]) -> Table:
     return found
 
 
-def main(out: Annotated[Path, tyro.conf.Positional], /, pairs: int = 8, singles: int = 75) -> None:
+def main(out: Annotated[Path, tyro.conf.Positional], /, pairs: int = 8, singles: int = 100) -> None:
     """Write the result beside this file.
 
     Parameters
@@ -148,7 +162,8 @@ def main(out: Annotated[Path, tyro.conf.Positional], /, pairs: int = 8, singles:
         For each S/N.
     """
     chosen = cases(pairs, singles)
-    paths = {begin: out / f"{pairs}_{singles}_{begin:04d}.parquet" for begin in range(0, len(chosen), CHUNK)}
+    check_record(_record(pairs, singles), out)
+    paths = {begin: out / f"{begin:04d}.parquet" for begin in range(0, len(chosen), CHUNK)}
     for begin, path in paths.items():
         if not path.exists():
             write_table(measured(chosen[begin : begin + CHUNK]), path)
