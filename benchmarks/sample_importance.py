@@ -49,10 +49,10 @@ def _row(given: Sequence[Sampled], repeats: int) -> dict[str, object]:
 
 
 def _compile(given):
-    """All programs that a batch needs; draws of one blend are enough for the sampler's."""
+    """All programs that a batch needs; two blends make the sampler's, which fills a batch up."""
     fits = jb.fit_batch(*zip(*given, strict=True))
     one = next(fit for fit in fits if fit.outcome is not jb.Outcome.FAILED)
-    jb.sample_batch([one], key=jax.random.key(SEED), method="importance")
+    jb.sample_batch([one, one], key=jax.random.key(SEED), method="importance")
 
 
 def _batch(given, repeat):
