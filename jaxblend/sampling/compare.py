@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -196,9 +197,9 @@ def _check(hypotheses: list, method: str, key) -> None:
     odds: dict[str, float] = {}
     for h in hypotheses:
         if (
-            not isinstance(h.odds, (int, float, np.integer, np.floating))
+            not isinstance(h.odds, Real)
             or not (np.isfinite(h.odds) and h.odds > 0)
-            or odds.setdefault(h.name, h.odds) != h.odds
+            or odds.setdefault(h.name, float(h.odds)) != h.odds
         ):
             raise ValueError(
                 f"odds of {h.name!r} must be one positive number for all of its alternatives, got {h.odds!r}"

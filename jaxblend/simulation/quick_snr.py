@@ -103,4 +103,4 @@ def _well_sampled(grid: _Grid) -> bool:
 
 
 def _sheared(grid: _Grid, g1: float, g2: float) -> np.ndarray:
-    return sheared_k2(grid.x, grid.y, float(g1), float(g2))
+    return np.asarray(sheared_k2(grid.x, grid.y, float(g1), float(g2)))
