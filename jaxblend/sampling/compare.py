@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Sequence
-from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -197,7 +196,7 @@ def _check(hypotheses: list, method: str, key) -> None:
     odds: dict[str, float] = {}
     for h in hypotheses:
         if (
-            not isinstance(h.odds, Real)
+            not isinstance(h.odds, (int, float, np.integer, np.floating))
             or not (np.isfinite(h.odds) and h.odds > 0)
             or odds.setdefault(h.name, float(h.odds)) != h.odds
         ):
