@@ -10,6 +10,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # Read by jax when it is first imported, which the tests do after this file.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(REPOSITORY / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+# Programs of tests run a few times: a quarter of all time would go to making them fast.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 # The first example of a test compiles: a deadline would measure XLA.
