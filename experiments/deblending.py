@@ -7,7 +7,6 @@ blends follow from their numbers, and a digest of the pixels tells whether they 
 
 import dataclasses
 import hashlib
-import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -17,8 +16,9 @@ from typing import Any
 import numpy as np
 
 import jaxblend as jb
+from experiments.record import check_record
 from jaxblend.compare import Deblended, Deblender
-from jaxblend.io.atomic import atomic_path, to_json, write_json
+from jaxblend.io.atomic import atomic_path
 from jaxblend.io.tables import write_table
 from jaxblend.simulation.blend import Blend
 
@@ -83,7 +83,7 @@ def run_chunks(task: Task, out: Path, blends: int) -> None:
     ValueError
         If the folder holds another run, or other blends have come of the same numbers.
     """
-    _check_record(task, out)
+    check_record({"size": task.size, **task.record}, out)
     methods = list(task.methods)
     for chunk in range(-(-blends // task.size)):
         wanted = [name for name in methods if not _path(out, name, chunk).exists()]
@@ -123,13 +123,6 @@ def _run_method(task: Task, name: str, chunk: int, blends: Sequence[Blend], out:
 
 def _path(out: Path, name: str, chunk: int, what: str = "") -> Path:
     return out / name / f"{chunk:04d}{what}.parquet"
-
-
-def _check_record(task: Task, out: Path) -> None:
-    path, record = out / "run.json", json.loads(to_json({"size": task.size, **task.record}))
-    if path.exists() and json.loads(path.read_text()) != record:
-        raise ValueError(f"{out} holds another run, see {path}: give another folder")
-    write_json(record, path)
 
 
 def _check_pixels(blends: Sequence[Blend], path: Path) -> None:

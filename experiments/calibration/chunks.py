@@ -1,7 +1,6 @@
 """Draw, fit, sample and score blends a chunk at a time; what has been written is not done again."""
 
 import dataclasses
-import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from astropy.table import Table, vstack
 
 import jaxblend as jb
 from experiments.calibration.scores import closest_pair, score
-from jaxblend.io.atomic import to_json, write_json
+from experiments.record import check_record
 from jaxblend.io.tables import read_table, write_table
 
 BATCH = 8  # blends of one shape that are fitted in one call
@@ -78,14 +77,6 @@ def read_chunks(out: Path) -> dict[str, Table]:
         if parts:
             found[f"{folder.parent.name}/{folder.name}"] = vstack(parts, metadata_conflicts="silent")
     return found
-
-
-def check_record(record: dict, out: Path) -> None:
-    """Write ``out/run.json`` with all that results depend on; ``ValueError`` if the folder holds another run."""
-    path, record = out / "run.json", json.loads(to_json(record))
-    if path.exists() and json.loads(path.read_text()) != record:
-        raise ValueError(f"{out} holds another run, see {path}: give another folder")
-    write_json(record, path)
 
 
 def _run_chunk(task: Task, chunk: int, missing: dict[tuple[str, str], Path]) -> None:

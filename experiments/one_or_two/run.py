@@ -14,14 +14,14 @@ import galsim
 import jax
 import numpy as np
 import tyro
-from astropy.table import Table, vstack
+from astropy.table import Table
 from scipy.stats import beta
 
 import jaxblend as jb
 from benchmarks.reporting import provenance, table, write
-from experiments.calibration.chunks import check_record
 from experiments.one_or_two.picture import odds_picture
-from jaxblend.io.tables import read_table, write_table
+from experiments.separation.chunks import read_chunks, run_chunks
+from jaxblend.io.tables import write_table
 
 HERE = Path(__file__).parent
 SEED = 20261121
@@ -103,7 +103,7 @@ def _record(pairs: int, singles: int) -> dict:
     """All that a case depends on."""
     image = {"fwhm": FWHM, "pixel": PIXEL, "side": SIDE, "zero_point": ZERO_POINT, "sky": SKY}
     grid = {"separations": SEPARATIONS, "snr": SNR, "single_snr": SINGLE_SNR, "pairs": pairs, "singles": singles}
-    return {"seed": SEED, "chunk": CHUNK, "detected_within": DETECTED_WITHIN, "methods": METHODS, **image, **grid}
+    return {"seed": SEED, "detected_within": DETECTED_WITHIN, "methods": METHODS, **image, **grid}
 
 
 def _most(splits: int, n: int) -> str:
@@ -162,13 +162,12 @@ def main(out: Annotated[Path, tyro.conf.Positional], /, pairs: int = 8, singles:
         For each S/N.
     """
     chosen = cases(pairs, singles)
-    check_record(_record(pairs, singles), out)
-    paths = {begin: out / f"{begin:04d}.parquet" for begin in range(0, len(chosen), CHUNK)}
-    for begin, path in paths.items():
-        if not path.exists():
-            write_table(measured(chosen[begin : begin + CHUNK]), path)
-            print(f"{min(begin + CHUNK, len(chosen))} of {len(chosen)} cases", flush=True)
-    found = vstack([Table(read_table(path)) for path in paths.values()], metadata_conflicts="silent")
+
+    def measure(numbers: Sequence[int]) -> Table:
+        return measured(chosen[numbers[0] : numbers[-1] + 1])  # the last chunk may not be full
+
+    run_chunks(measure, out, len(chosen), size=CHUNK, record=_record(pairs, singles))
+    found = read_chunks(out)
     write_table(found, HERE / "odds.ecsv")
     lines = ["# One galaxy or two?", "", provenance("galsim"), ""]
     for method in METHODS:

@@ -1,13 +1,12 @@
 """Tables of numbered chunks in a folder; what has been written is not done again."""
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from astropy.table import Table, vstack
 
-from jaxblend.io.atomic import to_json, write_json
+from experiments.record import check_record
 from jaxblend.io.tables import read_table, write_table
 
 
@@ -32,10 +31,7 @@ def run_chunks(measure: Callable[[Sequence[int]], Table], out: Path, blends: int
     ValueError
         If the folder holds another run.
     """
-    path, record = out / "run.json", json.loads(to_json({"size": size, **record}))
-    if path.exists() and json.loads(path.read_text()) != record:
-        raise ValueError(f"{out} holds another run, see {path}: give another folder")
-    write_json(record, path)
+    check_record({"size": size, **record}, out)
     for chunk in range(-(-blends // size)):
         path, begin = out / f"{chunk:04d}.parquet", time.perf_counter()
         if not path.exists():
