@@ -102,7 +102,8 @@ def main(out: Annotated[Path, tyro.conf.Positional], /, folder: Path = HERE) -> 
     groups = {name.partition("/")[2]: found for name, found in read_chunks(out).items()}
     if not groups:
         raise ValueError(f"{out} has no results: run python -m experiments.real_galaxies.run COSMOS {out} first")
-    bins = made.all_bins({method: by_galaxy(found) for method, found in groups.items()}, EDGES)
+    clustered = {method: by_galaxy(found) for method, found in groups.items()}
+    bins = made.all_bins(clustered, EDGES)
     ranks = {method: made.ecdf_tests(found, [f"pit_{q}" for q in QUANTITIES]) for method, found in groups.items()}
     lines = ["# Real galaxies", "", provenance("galsim"), "", *set_lines(max(groups.values(), key=len))]
     lines += [*made.summary_table(groups), "", "## Coverage of all sources, %", ""]
@@ -114,7 +115,7 @@ def main(out: Annotated[Path, tyro.conf.Positional], /, folder: Path = HERE) -> 
     lines += ["## Ranks", "", "P-values of uniformity, one source of each blend, bold outside the band of 95 %.", ""]
     lines += made.p_values(ranks, lambda name: name.removeprefix("pit_"))
     for by, edges in EDGES.items():
-        made.draw_bins(groups, ("flux_i", "u"), by, edges, label=LABELS[by]).save(folder / f"{by}.png", dpi=DPI)
+        made.draw_bins(clustered, ("flux_i", "u"), by, edges, label=LABELS[by]).save(folder / f"{by}.png", dpi=DPI)
     panels = {f"{q}, {method}": tests[f"pit_{q}"] for method, tests in ranks.items() for q in QUANTITIES}
     ecdf_picture(panels).save(folder / "ranks.png", dpi=DPI)
     write(folder / "result.md", lines)
