@@ -19,7 +19,7 @@ from jaxblend.infer.mixture import LaplaceMixture
 __all__ = ["FAR", "State", "moved", "step_on"]
 
 FAR = 1e30  # potential where it is not finite
-_KEPT = 0.5  # effective share of the draws that a step of b must leave
+_KEPT = 0.8  # effective share of the draws that a step of b must leave: heavy tails of weights are rare then
 _TRAJECTORIES = 2  # between two steps of b
 
 

@@ -22,7 +22,7 @@ from jaxblend.infer.path import FAR, State, moved, step_on
 
 __all__ = ["Swarm", "importance_in_steps"]
 
-_MAX_STEPS = 24  # of b, and rounds at the posterior itself
+_MAX_STEPS = 32  # of b, and rounds at the posterior itself
 _SETTLED = 0.5  # of the trajectories are accepted
 _LEAPS = 4  # in a trajectory on the way
 _LAST_LEAPS = 16  # in one at the posterior itself, whose long tails are far

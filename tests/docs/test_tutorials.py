@@ -13,7 +13,7 @@ CELL = re.compile(r"^```\{code-cell\} ipython3\n(.*?)^```$", re.DOTALL | re.MULT
 # What is changed: numbers, and samplers that take a program of their own, which tests of sampling have.
 SMALLER = {
     "posterior": {
-        "key=jax.random.key(0))": 'key=jax.random.key(0), method="importance", n_draws=80)',
+        "key=jax.random.key(0))": 'key=jax.random.key(0), method="laplace", n_draws=80)',
         'method="nuts", n_draws=250, warmup=200': 'method="laplace", n_draws=80',
     },
     "numpyro-model": {"200, 300)": "5, 10)", "reshape(300, 2)": "reshape(10, 2)", "150, 250)": "5, 10)"},
