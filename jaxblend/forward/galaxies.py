@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Inexact
 
 from jaxblend.forward import growth, profiles
 
 __all__ = [
     "AbstractGalaxy",
+    "AbstractLatentGalaxy",
     "BulgeDisk",
     "DeVaucouleurs",
     "Exponential",
@@ -46,8 +47,11 @@ class AbstractGalaxy(eqx.Module):
     @abstractmethod
     def amplitudes(
         self, shape: Float[Array, " n"], kx: Float[Array, "#a #b"], ky: Float[Array, "#a #b"]
-    ) -> Float[Array, "components a b"]:
-        """Amplitude of each component at wavenumbers kx, ky (radians per arcsec), for shape parameters (n,)."""
+    ) -> Inexact[Array, "components a b"]:
+        """Amplitude of each component at wavenumbers kx, ky (radians per arcsec), for shape parameters (n,).
+
+        Real if the galaxy is symmetric about its centre.
+        """
 
     @abstractmethod
     def half_light_radius(self, shape: Float[Array, " n"], fractions: Float[Array, " components"]) -> Float[Array, ""]:
@@ -56,6 +60,20 @@ class AbstractGalaxy(eqx.Module):
     @abstractmethod
     def shear(self, shape: Float[Array, " n"], fractions: Float[Array, " components"]) -> Float[Array, "2"]:
         """Reduced shear (g1, g2) of all components together, with these flux fractions."""
+
+
+class AbstractLatentGalaxy(AbstractGalaxy):
+    """A galaxy some of whose shape parameters are a latent vector, with a distribution of its own."""
+
+    @property
+    @abstractmethod
+    def latent_names(self) -> tuple[str, ...]:
+        """The last of ``shape_names``."""
+
+    @property
+    @abstractmethod
+    def latent_bijection(self) -> Any:
+        """Carries N(0, 1) to the distribution of latent vectors (flowjax)."""
 
 
 class Star(AbstractGalaxy):

@@ -12,7 +12,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxblend.forward.render import Grid, to_pixels
 from jaxblend.forward.scene import Sources
@@ -27,10 +27,11 @@ class Templates(eqx.Module):
     """What the columns of one source are made of, whatever the band.
 
     ``basis`` holds the amplitude of each of m components and its slopes by each of n shape parameters. All of it is
-    real, so that columns cost half of complex products, and every band's columns are a small matrix times it.
+    real for symmetric galaxies, so that columns cost half of complex products, and every band's columns are a small
+    matrix times it.
     """
 
-    basis: Float[Array, "b P"]
+    basis: Inexact[Array, "b P"]
     phase: Complex[Array, " P"]
     wavenumbers: Float[Array, "q P"]
     n_components: int = eqx.field(static=True)
@@ -72,8 +73,11 @@ class Templates(eqx.Module):
         amplitude = (mixing @ self.basis) * self.wavenumbers
         carrier = self.phase * transfer
         moves = (jnp.arange(q) < 2)[:, None]  # a shift multiplies a spectrum by -i k
-        real = amplitude * jnp.where(moves, carrier.imag, carrier.real)
-        return real, amplitude * jnp.where(moves, -carrier.real, carrier.imag)
+        real, imag = jnp.where(moves, carrier.imag, carrier.real), jnp.where(moves, -carrier.real, carrier.imag)
+        if jnp.iscomplexobj(amplitude):  # a galaxy that is not symmetric about its centre
+            turned = amplitude * jax.lax.complex(real, imag)
+            return turned.real, turned.imag
+        return amplitude * real, amplitude * imag
 
 
 def chain_rule(u: Float[Array, "K D"], blend: Blend) -> Float[Array, "C K q D"]:

@@ -121,4 +121,7 @@ def _spectra(sources: Sources, grid: Grid):
 
     # Else XLA computes amplitudes and phases again for each of the products.
     amplitudes, real, imag = jax.lax.optimization_barrier(jax.vmap(one)(sources))
+    if jnp.iscomplexobj(amplitudes):  # galaxies that are not symmetric about their centres
+        turned = amplitudes * jax.lax.complex(real, imag)
+        return turned.real, turned.imag
     return amplitudes * real, amplitudes * imag

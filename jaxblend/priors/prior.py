@@ -13,7 +13,7 @@ from flowjax.bijections import AbstractBijection, Chain, Indexed, TriangularAffi
 from jaxtyping import Array, Float
 from paramax import unwrap
 
-from jaxblend.forward.galaxies import AbstractGalaxy
+from jaxblend.forward.galaxies import AbstractGalaxy, AbstractLatentGalaxy
 from jaxblend.priors.bijections import Ellipticity, Interval
 from jaxblend.priors.population import Population
 
@@ -83,8 +83,9 @@ def population_prior(
     loc[flux] = to_log * (p.magnitude + p.mean_colours(bands) - np.asarray(zero_point))
     root[flux, flux] = to_log * magnitude_root
 
+    latent = model.latent_names if isinstance(model, AbstractLatentGalaxy) else ()
     for i, name in enumerate(model.shape_names, start=2 + n_bands):
-        loc[i], root[i, i] = shape_prior(p, name)
+        loc[i], root[i, i] = (0.0, 1.0) if name in latent else shape_prior(p, name)
         if name == "log_radius":  # brighter galaxies are larger: the slope multiplies the first band's deviation
             loc[i] += p.log_radius_slope * (p.magnitude - RADIUS_AT)
             root[i, 2] = p.log_radius_slope * magnitude_root[0, 0]
@@ -95,7 +96,11 @@ def population_prior(
         loc[logits] = p.bulge_logit
         root[logits, logits] = np.linalg.cholesky(common)
     dtype = jnp.asarray(0.0, dtype=float).dtype
-    return Prior(_bounded(jnp.asarray(loc, dtype), jnp.asarray(root, dtype), names), names)
+    bijection = _bounded(jnp.asarray(loc, dtype), jnp.asarray(root, dtype), names)
+    if isinstance(model, AbstractLatentGalaxy):
+        where = jnp.array([names.index(name) for name in latent])
+        bijection = Chain([bijection, Indexed(model.latent_bijection, where, (size,))])
+    return Prior(bijection, names)
 
 
 def shape_prior(p: Population, name: str) -> tuple[float, float]:

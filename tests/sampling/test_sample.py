@@ -83,7 +83,9 @@ def test_evidence_of_both_ways_agrees(fit, draws):
 
 def test_auto_keeps_importance_where_it_is_trusted(fit, repeated):
     # k-hat is itself known to a tenth only: of this blend one run in ten is above the limit.
-    trusted = [k for k, p in repeated.items() if p.diagnostics["k_hat"] < 0.7 and p.diagnostics["effective_draws"] > 100]
+    trusted = [
+        k for k, p in repeated.items() if p.diagnostics["k_hat"] < 0.7 and p.diagnostics["effective_draws"] > 100
+    ]
     assert len(trusted) >= 8
     posterior = jb.sample(fit, key=jax.random.key(trusted[0]))
     assert posterior.method == "importance"

@@ -1,0 +1,1 @@
+"""Training of networks on galaxies that are drawn as they are needed."""

@@ -1,0 +1,66 @@
+"""Galaxies of decoders: what they are, how they are stored, and that they are fitted as any other."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxblend.io.weights import read_weights, write_weights
+from jaxblend.nets.decoder import SplatDecoder
+from jaxblend.nets.flow import FlowSize, make_flow
+from jaxblend.nets.galaxy import NeuralGalaxy
+from jaxblend.nets.storage import KIND, write_galaxy
+from jaxblend.priors import population_prior
+
+nnx = pytest.importorskip("flax.nnx")
+LATENT, SIZE = 4, FlowSize(layers=2, width=8, knots=4)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    decoder = SplatDecoder(latent=LATENT, splats=6, components=2, hidden=8, rngs=nnx.Rngs(0))
+    flow = make_flow(LATENT, SIZE, jax.random.key(1))
+    return write_galaxy(decoder, flow, SIZE, {"note": "untrained"}, tmp_path_factory.mktemp("w") / "galaxy.safetensors")
+
+
+@pytest.fixture(scope="module")
+def galaxy(path):
+    return NeuralGalaxy.load(path)
+
+
+def test_components_have_unit_flux_and_turn_with_the_frame(galaxy):
+    shape = jnp.array([np.log(0.7), 0.2, -0.1, 0.3, -1.0, 0.5, 2.0])
+    k = jnp.linspace(-6, 6, 13)[None]
+    waves = galaxy.amplitudes(shape, k, 0.3 * k)
+    np.testing.assert_allclose(waves[:, 0, 6], 1.0, atol=1e-6)
+    larger = galaxy.amplitudes(shape.at[0].add(np.log(2.0)), 0.5 * k, 0.15 * k)
+    np.testing.assert_allclose(larger, waves, atol=1e-5)
+    assert galaxy.half_light_radius(shape, jnp.array([0.5, 0.5])) > 0
+
+
+def test_its_prior_carries_the_latent_vector_through_the_flow(galaxy):
+    prior = population_prior(galaxy, "gr", zero_point=[27.0, 27.0], position_scatter=0.2)
+    u = jax.random.normal(jax.random.key(0), (prior.size,))
+    vector = prior.physical(u)
+    latent = [prior.names.index(name) for name in galaxy.latent_names]
+    np.testing.assert_allclose(vector[jnp.array(latent)], galaxy.flow.transform(u[jnp.array(latent)]), rtol=1e-6)
+    np.testing.assert_allclose(prior.whitened(vector), u, atol=1e-4)
+
+
+def test_files_that_are_not_weights_are_named(path, tmp_path):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        NeuralGalaxy.load(tmp_path / "no.safetensors")
+    (tmp_path / "a.safetensors").write_text("no")
+    with pytest.raises(ValueError, match="has no weights of jaxblend"):
+        NeuralGalaxy.load(tmp_path / "a.safetensors")
+    arrays, card = read_weights(path)
+    write_weights(arrays, {**card, "kind": "encoder"}, tmp_path / "b.safetensors")
+    with pytest.raises(ValueError, match=f"expected '{KIND}'"):
+        NeuralGalaxy.load(tmp_path / "b.safetensors")
+    first = next(iter(arrays))
+    write_weights({**arrays, first: arrays[first][:1]}, card, tmp_path / "c.safetensors")
+    with pytest.raises(ValueError, match="other arrays than its card says"):
+        NeuralGalaxy.load(tmp_path / "c.safetensors")
+    write_weights({**arrays, first: arrays[first] * np.nan}, card, tmp_path / "d.safetensors")
+    with pytest.raises(ValueError, match="not finite"):
+        NeuralGalaxy.load(tmp_path / "d.safetensors")
