@@ -73,7 +73,7 @@ class AbstractLatentGalaxy(AbstractGalaxy):
     @property
     @abstractmethod
     def latent_bijection(self) -> Any:
-        """Carries N(0, 1) to the distribution of latent vectors (flowjax)."""
+        """Carries N(0, 1) to the distribution of latent vectors (flowjax); None if that is N(0, 1)."""
 
 
 class Star(AbstractGalaxy):

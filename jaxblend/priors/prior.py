@@ -97,7 +97,7 @@ def population_prior(
         root[logits, logits] = np.linalg.cholesky(common)
     dtype = jnp.asarray(0.0, dtype=float).dtype
     bijection = _bounded(jnp.asarray(loc, dtype), jnp.asarray(root, dtype), names)
-    if isinstance(model, AbstractLatentGalaxy):
+    if isinstance(model, AbstractLatentGalaxy) and model.latent_bijection is not None:
         where = jnp.array([names.index(name) for name in latent])
         bijection = Chain([bijection, Indexed(model.latent_bijection, where, (size,))])
     return Prior(bijection, names)

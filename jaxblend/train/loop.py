@@ -21,7 +21,7 @@ import optax
 import orbax.checkpoint as ocp
 import paramax
 
-__all__ = ["Progress", "Schedule", "State", "train"]
+__all__ = ["Progress", "Schedule", "State", "train", "trained"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -115,6 +115,22 @@ def train(
             progress = Progress(int(state.step), schedule.steps, float(row[1]), float(row[2]), schedule.every / seconds)
             _LOG.info("step %d: training loss %.3f, validation loss %.3f", *progress[:1], *progress[2:4])
             yield eqx.combine(state.best, static), state, progress
+
+
+def trained(model, schedule: Schedule, folder: Path) -> tuple[Any, State]:
+    """The best model that a run has left in its folder, and its state.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    weights, static = eqx.partition(model, eqx.is_inexact_array, is_leaf=_is_kept)
+    with _Checkpoints(folder) as checkpoints:
+        state = checkpoints.last(_first(weights, _optimiser(schedule), schedule))
+    if int(state.step) == 0:
+        raise FileNotFoundError(f"{folder} has no trained network: train it first")
+    return eqx.combine(state.best, static), state
 
 
 def _is_kept(leaf) -> bool:
