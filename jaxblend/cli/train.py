@@ -26,8 +26,8 @@ class Train:
     """Train the prior of galaxy morphologies.
 
     First the decoder (with the encoder that trains it), then the flow of its latent vectors, in the same folder. The
-    second writes galaxy.safetensors, which `jaxblend.NeuralGalaxy.load` reads. Each has its learning curve and pictures. A run
-    that was ended goes on where it was, to the same weights.
+    second writes galaxy.safetensors, which `jaxblend.NeuralGalaxy.load` reads. Each has its learning curve and
+    pictures. A run that was ended goes on where it was, to the same weights.
 
     For example:
 
@@ -43,7 +43,7 @@ class Train:
     """Folder; made if it is not there."""
 
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
-    """TOML file with tables [morphology], [training], [flow] and [flow_training]; what it leaves out has its default."""
+    """TOML file with tables [morphology], [training], [flow], [flow_training]; what it leaves out has its default."""
 
     def run(self, console: Console) -> None:
         """Train, and write what came of it."""

@@ -74,7 +74,7 @@ def _field_modes(at: np.ndarray, correlation: float, contrast: float, latent: in
 
 
 def _smooth_weights(radius: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """Weights of splats that together are an exponential disk, as nearly as they can: equal on a ring, least squares."""
+    """Weights of splats that together are nearly an exponential disk: equal on a ring, by least squares."""
     rings, ring = np.unique(radius.round(9), return_inverse=True)
     at = np.linspace(0, rings[-1] + 2 * width[-1], 400)
     turned = np.exp(1j * np.arange(64) * 2 * np.pi / 64)
@@ -99,8 +99,8 @@ class FreeForm(AbstractLatentGalaxy):
     """A de Vaucouleurs bulge in a disk with whatever arms, knots and gaps the data ask for.
 
     The disk is a lattice of splats. Their weights are those of an exponential disk times the exponential of a
-    correlated Gaussian field, whose strongest modes are the latent vector: no weight is negative, and where the data are
-    silent the disk is smooth. The other parameters are those of `BulgeDisk`.
+    correlated Gaussian field, whose strongest modes are the latent vector: no weight is negative, and where the data
+    are silent the disk is smooth. The other parameters are those of `BulgeDisk`.
     """
 
     lattice: Lattice = eqx.field(default_factory=_default_lattice)

@@ -29,10 +29,10 @@ class Config:
         Encoded galaxies that the flow is trained on.
     """
 
-    morphology: Morphology = Morphology()
-    training: Schedule = Schedule()
-    flow: FlowSize = FlowSize()
-    flow_training: Schedule = Schedule(steps=6000, batch_size=256)
+    morphology: Morphology = dataclasses.field(default_factory=Morphology)
+    training: Schedule = dataclasses.field(default_factory=Schedule)
+    flow: FlowSize = dataclasses.field(default_factory=FlowSize)
+    flow_training: Schedule = dataclasses.field(default_factory=lambda: Schedule(steps=6000, batch_size=256))
     flow_galaxies: int = 20_000
 
 

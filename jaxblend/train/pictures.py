@@ -22,7 +22,7 @@ _PIXEL, _FWHM = 0.12, 2.0  # of draws: half-light radii, pixels
 
 
 def reconstructions(model: Autoencoder, key, *, side: int, n: int):
-    """n fresh galaxies as they were seen, without noise, and decoded from the mean of their latent vector.
+    """Fresh galaxies as they were seen, without noise, and decoded from the mean of their latent vector.
 
     Three arrays (n, bands, side, side), in units of each galaxy's noise.
     """

@@ -41,7 +41,8 @@ def test_size_and_shear_move_the_lattice_as_they_move_a_galaxy(galaxy):
     ]
     expected = galsim.Sum(pieces).expand(1.3).withFlux(1.0).shear(g1=0.2, g2=-0.1)
     found = galaxy.amplitudes(shape_of(galaxy, z, np.log(1.3), 0.2, -0.1), kx, ky)[1, 0]
-    np.testing.assert_allclose(found, [expected.kValue(float(x), float(y)) for x, y in zip(kx[0], ky[0])], atol=1e-5)
+    theirs = [expected.kValue(float(x), float(y)) for x, y in zip(kx[0], ky[0], strict=True)]
+    np.testing.assert_allclose(found, theirs, atol=1e-5)
 
 
 def test_slopes_are_those_of_the_values(galaxy):

@@ -89,7 +89,7 @@ def test_in_its_own_frame_a_galaxy_is_centred_and_half_of_its_light_is_within_on
 
         return jax.lax.map(one, galaxies)
 
-    places, light, frames = map(lambda tree: jax.tree.map(np.asarray, tree), seen(galaxies))
+    places, light, frames = (jax.tree.map(np.asarray, tree) for tree in seen(galaxies))
     x, y = np.moveaxis(places, 1, 0)
     within = (light * (np.hypot(x, y) < 1)).sum(1)
     # A cusp is hard to sum on either grid.
