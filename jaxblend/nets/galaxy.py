@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from importlib.resources import files
-from pathlib import Path
 from typing import ClassVar
 
 import equinox as eqx
@@ -17,8 +15,6 @@ from jaxblend.forward.splats import half_light_radius, on_the_sky, transform
 from jaxblend.nets.storage import read_galaxy
 
 __all__ = ["NeuralGalaxy"]
-
-_SHIPPED = ("default",)
 
 
 class NeuralGalaxy(AbstractLatentGalaxy):
@@ -44,19 +40,15 @@ class NeuralGalaxy(AbstractLatentGalaxy):
     n_components: ClassVar[int] = 2
 
     @classmethod
-    def load(cls, source: str | os.PathLike = "default") -> NeuralGalaxy:
-        """Load the weights that come with jaxblend (``"default"``), or a file of your own.
+    def load(cls, path: str | os.PathLike) -> NeuralGalaxy:
+        """Load the weights of a file that `jaxblend.nets.storage.write_galaxy` wrote.
 
         Raises
         ------
-        ImportError
-            If Flax is missing: ``pip install "jaxblend[nets]"``.
         FileNotFoundError, ValueError
             If there is no such file, or it has other weights than its card says.
         """
-        if source in _SHIPPED:
-            source = Path(str(files("jaxblend.nets").joinpath("weights", f"{source}.safetensors")))
-        decoder, flow, card = read_galaxy(source)
+        decoder, flow, card = read_galaxy(path)
         return cls(decoder, flow, card["morphology"]["latent"])
 
     @property

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxblend.train.loop import Schedule, train
+from jaxblend.train.loop import Schedule, train, trained
 
 TRUTH = jnp.array([1.0, -2.0, 0.5])
 SCHEDULE = Schedule(steps=200, batch_size=8, learning_rate=0.05, every=20, patience=100)
@@ -50,6 +50,7 @@ def test_a_run_that_was_ended_goes_on_to_the_same_weights(whole, tmp_path, stops
                 pass
             run.close()
     np.testing.assert_array_equal(slope, whole[0])
+    np.testing.assert_array_equal(trained(start(), SCHEDULE, tmp_path)[0]["slope"], slope)
     np.testing.assert_array_equal(history[:, [0, 2]], whole[1][:, [0, 2]])
 
 
@@ -72,3 +73,8 @@ def test_what_is_not_finite_ends_it():
 def test_schedules_are_checked(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Schedule(**wrong)
+
+
+def test_an_empty_folder_has_no_network(tmp_path):
+    with pytest.raises(FileNotFoundError, match="train it first"):
+        trained(start(), SCHEDULE, tmp_path)
