@@ -20,7 +20,7 @@ from jaxblend.forward.whitening import whiten
 from jaxblend.infer.posterior import Blend, in_bands
 from jaxblend.priors.sources import unpack
 
-__all__ = ["Templates", "accumulate", "chain_rule", "exact_normal_equations"]
+__all__ = ["Templates", "accumulate", "chain_rule", "exact_normal_equations", "turned"]
 
 
 class Templates(eqx.Module):
@@ -74,10 +74,15 @@ class Templates(eqx.Module):
         carrier = self.phase * transfer
         moves = (jnp.arange(q) < 2)[:, None]  # a shift multiplies a spectrum by -i k
         real, imag = jnp.where(moves, carrier.imag, carrier.real), jnp.where(moves, -carrier.real, carrier.imag)
-        if jnp.iscomplexobj(amplitude):  # a galaxy that is not symmetric about its centre
-            turned = amplitude * jax.lax.complex(real, imag)
-            return turned.real, turned.imag
-        return amplitude * real, amplitude * imag
+        return turned(amplitude, real, imag)
+
+
+def turned(amplitudes: Inexact[Array, "*a P"], real: Float[Array, "*b P"], imag: Float[Array, "*b P"]):
+    """Real and imaginary parts of amplitudes times ``real + i imag``; of symmetric galaxies the former are real."""
+    if jnp.iscomplexobj(amplitudes):
+        product = amplitudes * jax.lax.complex(real, imag)
+        return product.real, product.imag
+    return amplitudes * real, amplitudes * imag
 
 
 def chain_rule(u: Float[Array, "K D"], blend: Blend) -> Float[Array, "C K q D"]:

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 from jaxblend.forward.likelihood import Exposure, weighted_residual
 from jaxblend.forward.render import Grid, render
 from jaxblend.forward.scene import Sources
-from jaxblend.infer.columns import exact_normal_equations
+from jaxblend.infer.columns import exact_normal_equations, turned
 from jaxblend.infer.low_modes import LowModes, low_normal_equations, weighted_modes
 from jaxblend.infer.posterior import Blend, in_bands
 
@@ -121,7 +121,4 @@ def _spectra(sources: Sources, grid: Grid):
 
     # Else XLA computes amplitudes and phases again for each of the products.
     amplitudes, real, imag = jax.lax.optimization_barrier(jax.vmap(one)(sources))
-    if jnp.iscomplexobj(amplitudes):  # galaxies that are not symmetric about their centres
-        turned = amplitudes * jax.lax.complex(real, imag)
-        return turned.real, turned.imag
-    return amplitudes * real, amplitudes * imag
+    return turned(amplitudes, real, imag)

@@ -22,7 +22,7 @@ from jaxblend.nets.flow import FlowSize, make_flow
 __all__ = ["KIND", "read_galaxy", "write_galaxy"]
 
 KIND = "galaxy morphology"
-_SIZES = ("latent", "splats", "hidden")
+_SIZES = ("latent", "splats", "components", "hidden")
 
 
 def write_galaxy(
@@ -48,7 +48,7 @@ def read_galaxy(path: str | os.PathLike) -> tuple[Callable, AbstractBijection, d
         raise ValueError(f"{path} holds {card.get('kind')!r}, expected {KIND!r}: give a file of a galaxy model")
     sizes = card["morphology"]
     empty = {
-        "decoder": SplatDecoder(**{name: sizes[name] for name in _SIZES}, components=2, rngs=nnx.Rngs(0)),
+        "decoder": SplatDecoder(**{name: sizes[name] for name in _SIZES}, rngs=nnx.Rngs(0)),
         "flow": make_flow(sizes["latent"], FlowSize(**card["flow"]), jax.random.key(0)),
     }
     expected = {name: array.shape for name, array in _named(empty).items()}

@@ -44,7 +44,7 @@ def own_frame(galaxy: Structure) -> OwnFrame:
         offset = away @ weight
         second = (away * weight) @ away.T - jnp.outer(offset, offset)
         centre = centre + axes @ offset
-        # A weight as wide as the light halves its moments: twice the excess is what is left to correct.
+        # A little less than what is seen of the ellipticity is taken out in each round, so that none overshoots.
         step = second / jnp.sqrt(jnp.linalg.det(second))
         stretched = axes @ (jnp.eye(2) + 0.8 * (step - jnp.eye(2))) @ axes.T
         axes = _held(_square_root(stretched / jnp.sqrt(jnp.linalg.det(stretched))))
