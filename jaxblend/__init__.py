@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from jaxblend.evaluation import Evaluation, evaluate
     from jaxblend.fitting import Fit, fit, fit_batch
     from jaxblend.forward.frame import Frame
+    from jaxblend.forward.free_form import FreeForm
     from jaxblend.forward.galaxies import BulgeDisk, DeVaucouleurs, Exponential, Sersic, Star
     from jaxblend.forward.observation import Observation
     from jaxblend.forward.psf import AiryPSF, ConvolvedPSF, GaussianPSF, KolmogorovPSF, MoffatPSF
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from jaxblend.frames import deblend
     from jaxblend.infer.flags import Flag, Outcome, decode_flags
     from jaxblend.io.surveys import get_survey
+    from jaxblend.nets.galaxy import NeuralGalaxy
     from jaxblend.priors import Population, Prior, population_prior
     from jaxblend.sampling import (
         Comparison,
@@ -61,6 +63,7 @@ _HOMES = {
     "jaxblend.evaluation": ("Evaluation", "evaluate"),
     "jaxblend.fitting": ("Fit", "fit", "fit_batch"),
     "jaxblend.forward.frame": ("Frame",),
+    "jaxblend.forward.free_form": ("FreeForm",),
     "jaxblend.forward.galaxies": ("BulgeDisk", "DeVaucouleurs", "Exponential", "Sersic", "Star"),
     "jaxblend.forward.observation": ("Observation",),
     "jaxblend.forward.psf": ("AiryPSF", "ConvolvedPSF", "GaussianPSF", "KolmogorovPSF", "MoffatPSF"),
@@ -68,6 +71,7 @@ _HOMES = {
     "jaxblend.frames": ("deblend",),
     "jaxblend.infer.flags": ("Flag", "Outcome", "decode_flags"),
     "jaxblend.io.surveys": ("get_survey",),
+    "jaxblend.nets.galaxy": ("NeuralGalaxy",),
     "jaxblend.priors": ("Population", "Prior", "population_prior"),
     "jaxblend.sampling.numpyro_model": ("numpyro_model",),
     "jaxblend.sampling": (
@@ -95,7 +99,7 @@ __all__ = [  # noqa: RUF022 (names are resolved below; in the order of a user's 
     "get_survey", "Observation", "Frame",
     "estimate_noise_correlation", "correlation_from_power", "correlation_from_covariance",
     "GaussianPSF", "MoffatPSF", "KolmogorovPSF", "AiryPSF", "ConvolvedPSF", "ImagePSF", "psf_from_galsim",
-    "BulgeDisk", "Sersic", "Exponential", "DeVaucouleurs", "Star",
+    "BulgeDisk", "Sersic", "Exponential", "DeVaucouleurs", "Star", "FreeForm", "NeuralGalaxy",
     "Population", "Prior", "population_prior",
     "fit", "fit_batch", "Fit", "Flag", "Outcome", "decode_flags",
     "numpyro_model",

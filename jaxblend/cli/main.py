@@ -18,6 +18,7 @@ from jaxblend.cli.demo import Demo
 from jaxblend.cli.evaluate import Evaluate
 from jaxblend.cli.fit import Fit
 from jaxblend.cli.simulate import Simulate
+from jaxblend.cli.train import Train
 
 __all__ = ["main"]
 
@@ -36,6 +37,7 @@ COMMANDS = {
     "deblend": Deblend,
     "evaluate": Evaluate,
     "compare": Compare,
+    "train": Train,
 }
 AnyCommand = (
     Annotated[Demo, tyro.conf.subcommand("demo", description="Simulate a blend, deblend it, compare with the truth.")]
@@ -44,6 +46,7 @@ AnyCommand = (
     | Annotated[Deblend, tyro.conf.subcommand("deblend", description="Detect and fit everything in a frame.")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate", description="Hold results against the truth.")]
     | Annotated[Compare, tyro.conf.subcommand("compare", description="Run several deblenders on the same blends.")]
+    | Annotated[Train, tyro.conf.subcommand("train", description="Train the prior of galaxy morphologies.")]
 )
 
 
@@ -78,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parse(arguments: list[str]) -> Demo | Simulate | Fit | Deblend | Evaluate | Compare:
+def _parse(arguments: list[str]) -> Demo | Simulate | Fit | Deblend | Evaluate | Compare | Train:
     """Read one command's options; its own help is that of its class."""
     options = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
     if arguments and arguments[0] in COMMANDS:

@@ -12,7 +12,7 @@ from jaxblend.forward.galaxies import AbstractGalaxy
 from jaxblend.forward.observation import Observation
 from jaxblend.priors import Population, Prior
 
-__all__ = ["check_depth", "check_kinds", "check_within", "checked_stars", "median_weight"]
+__all__ = ["check_depth", "check_kinds", "check_within", "checked_models", "checked_stars", "median_weight"]
 
 _USUAL_NOISE = (15.0, 35.0)  # AB magnitude of a pixel's noise, generously
 _POSSIBLE_NOISE = (5.0, 45.0)  # beyond these the default prior is so far off that nothing can be fitted
@@ -31,6 +31,8 @@ def check_kinds(observations, model, prior, population, position_scatter):
         if not isinstance(observation, Observation):
             raise ValueError(f"observation {i} must be an Observation, got {type(observation).__name__}")
     for name, value, kind, words in wanted:
+        if name == "model" and isinstance(value, (list, tuple)):
+            continue  # one for each source: see checked_models
         if isinstance(value, type):
             raise ValueError(f"{name} is the class {value.__name__}: give an instance, {value.__name__}(...)")
         if not isinstance(value, (kind, type(None))):
@@ -57,6 +59,14 @@ def checked_stars(stars, n) -> np.ndarray:
     if array.shape != (n,) or array.dtype != bool:
         raise ValueError(f"stars must be {n} booleans, one per position, got shape {array.shape}, {array.dtype}")
     return array
+
+
+def checked_models(models, n) -> list[AbstractGalaxy]:
+    """A galaxy model for each of n sources."""
+    if len(models) != n or not all(isinstance(model, AbstractGalaxy) for model in models):
+        found = ", ".join(getattr(model, "__name__", type(model).__name__) for model in models)
+        raise ValueError(f"model must be one galaxy model, or a list of {n}, one per position; got a list of [{found}]")
+    return list(models)
 
 
 def check_depth(observations):

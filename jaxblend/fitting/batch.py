@@ -29,7 +29,7 @@ def fit_batch(
     observations: Iterable,
     positions: Iterable,
     *,
-    model: AbstractGalaxy | None = None,
+    model: AbstractGalaxy | Iterable | None = None,
     stars: Iterable | None = None,
     prior: Prior | None = None,
     population: Population | None = None,
@@ -47,7 +47,9 @@ def fit_batch(
         An ``Observation`` per blend, or a tuple of them for a joint fit. May be a generator: it is read as needed.
     positions
         (n, 2) per blend, as for ``fit``.
-    model, prior, population, position_scatter
+    model
+        A galaxy model, or for each blend a list with one for each of its sources; ``BulgeDisk()`` by default.
+    prior, population, position_scatter
         As for ``fit``.
     stars
         None, or n booleans per blend.
@@ -89,15 +91,15 @@ def fit_batch(
                     found[i] = result
                     advance()
 
-        for i, (each, where, star) in enumerate(_paired(observations, positions, stars)):
+        for i, (each, where, star, models) in enumerate(_paired(observations, positions, stars, model)):
             group = tuple(each) if isinstance(each, (tuple, list)) else (each,)
             try:
-                item = prepare(group, where, model=model, stars=star, **options)
+                item = prepare(group, where, model=models, stars=star, **options)
             except ValueError as error:
                 message = f"blend {i}: {error}"
                 if on_error == "raise" or not group or not all(isinstance(o, Observation) for o in group):
                     raise ValueError(message) from None
-                found[i] = failed_fit(group, where, message, reference_band(group), model=model, **options)
+                found[i] = failed_fit(group, where, message, reference_band(group), model=_of_any(models), **options)
                 warnings.warn(f"{message}; it is flagged and the rest go on", JaxblendWarning, stacklevel=2)
                 advance()
                 continue
@@ -129,16 +131,24 @@ def reference_band(observations: tuple[Observation, ...]) -> int:
     return next((names.index(b) for b in ("r", "i", "vis") if b in names), len(names) // 2)
 
 
-def _paired(observations, positions, stars) -> Iterator:
+def _of_any(models):
+    """A model of the kind that a failed blend's sources have: rows of NaN have as many columns."""
+    return models if isinstance(models, AbstractGalaxy) else models[0]
+
+
+def _paired(observations, positions, stars, model) -> Iterator:
     missing = object()
     stars = itertools.repeat(None) if stars is None else _and_then(stars, None)
-    for each, where, star in zip(_and_then(observations, missing), _and_then(positions, missing), stars):  # noqa: B905
+    one_for_all = isinstance(model, (AbstractGalaxy, type))
+    models = itertools.repeat(model) if one_for_all else _and_then(model, None)
+    pairs = zip(_and_then(observations, missing), _and_then(positions, missing), stars, models)  # noqa: B905
+    for each, where, star, own in pairs:
         if each is missing and where is missing:
             return
         if each is missing or where is missing:
             raise ValueError("observations and positions differ in number: give one array of positions per observation")
-        yield each, where, star
-    raise ValueError("stars has fewer entries than there are blends")
+        yield each, where, star, own
+    raise ValueError("stars or model has fewer entries than there are blends")
 
 
 def _and_then(values, last):

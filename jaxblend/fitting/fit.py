@@ -17,7 +17,7 @@ def fit(
     observations: Observation | Sequence[Observation],
     positions,
     *,
-    model: AbstractGalaxy | None = None,
+    model: AbstractGalaxy | Sequence[AbstractGalaxy] | None = None,
     stars=None,
     prior: Prior | None = None,
     population: Population | None = None,
@@ -33,7 +33,7 @@ def fit(
         (n, 2). For one image, pixels x, y. For several, (ra, dec) in degrees if they have WCSs, else arcsec from the
         middle of each image.
     model
-        The galaxy model; ``BulgeDisk()`` by default.
+        The galaxy model, ``BulgeDisk()`` by default; or a list of n, one for each source.
     stars
         (n,) booleans: which of the sources are point sources.
     prior
@@ -55,6 +55,7 @@ def fit(
     options = {"prior": prior, "population": population, "position_scatter": position_scatter}
     try:
         stars = None if stars is None else [stars]
-        return fit_batch([group], [positions], model=model, stars=stars, on_error="raise", **options)[0]
+        models = model if model is None or isinstance(model, (AbstractGalaxy, type)) else [model]
+        return fit_batch([group], [positions], model=models, stars=stars, on_error="raise", **options)[0]
     except ValueError as error:
         raise ValueError(str(error).removeprefix("blend 0: ")) from None

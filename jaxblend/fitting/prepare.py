@@ -12,13 +12,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from jaxblend.fitting.arguments import check_depth, check_kinds, check_within, checked_stars, median_weight
+from jaxblend.fitting.arguments import (
+    check_depth,
+    check_kinds,
+    check_within,
+    checked_models,
+    checked_stars,
+    median_weight,
+)
 from jaxblend.fitting.bands import Bands
 from jaxblend.forward import checks
 from jaxblend.forward.folding import choose_oversampling
 from jaxblend.forward.frame import Frame
-from jaxblend.forward.galaxies import AbstractGalaxy
+from jaxblend.forward.galaxies import AbstractGalaxy, AbstractLatentGalaxy
 from jaxblend.forward.likelihood import Exposure
+from jaxblend.forward.mix import Mix
 from jaxblend.forward.observation import Observation
 from jaxblend.forward.psf import AbstractPSF
 from jaxblend.forward.sampled_psf import ImagePSF
@@ -93,7 +101,7 @@ def prepare(
     observations: Sequence[Observation],
     positions,
     *,
-    model: AbstractGalaxy,
+    model: AbstractGalaxy | Sequence[AbstractGalaxy],
     stars=None,
     prior: Prior | None = None,
     population: Population | None = None,
@@ -105,13 +113,15 @@ def prepare(
     array = checks.positions(positions)
     seeds, frames = seeds_on_sky(observations, array)
     is_star = checked_stars(stars, len(array))
+    slots = _ladder(len(array))
+    if not isinstance(model, AbstractGalaxy):
+        model = Mix.of(checked_models(model, len(array)), slots)
     if prior is None:
         prior = default_prior(observations, model, population=population, position_scatter=position_scatter)
     elif prior.size != (size := 2 + len(bands.names) * model.n_components + len(model.shape_names)):
         raise ValueError(
             f"prior has {prior.size} parameters a source; this model in {len(bands.names)} bands needs {size}"
         )
-    slots = _ladder(len(array))
     padding = (0, slots - len(array))
     psfs = tuple(_slots_of_psf(o.psf, len(array), slots) for o in observations)
     padded = [_pad(o, f) for o, f in zip(observations, frames, strict=True)]
@@ -125,7 +135,7 @@ def prepare(
         present=np.arange(slots) < len(array),
         is_star=np.pad(is_star, padding),
         prior=prior,
-        model=model,
+        model=model.drawn() if isinstance(model, (AbstractLatentGalaxy, Mix)) else model,
         scales=bands.scales,
         whitenings=tuple(
             Whitening.of(o.noise_correlation, p[1] > 0) for o, p in zip(observations, padded, strict=True)
@@ -150,15 +160,28 @@ def default_prior(
     scatter = position_scatter or max(float(o.frame.pixel_scale) for o in observations)
     bands = Bands.among(observations)
     zero_points = tuple(bands.first_of([zero_points_of(o) for o in observations]).tolist())
-    # Only a model without arrays of its own can be a key of the cache.
-    make = _cached_prior.__wrapped__ if jax.tree.leaves(model) else _cached_prior
-    return make(model, bands.names, zero_points, float(scatter), population)
+    return _cached_prior(_Key(model), bands.names, zero_points, float(scatter), population)
 
 
 @functools.lru_cache(maxsize=64)
-def _cached_prior(model, bands, zero_points, scatter, population) -> Prior:
+def _cached_prior(key: _Key, bands, zero_points, scatter, population) -> Prior:
     """The blends of a batch mostly share one, and to build it takes longer than the rest of ``prepare``."""
-    return population_prior(model, bands, zero_point=zero_points, position_scatter=scatter, population=population)
+    return population_prior(key.model, bands, zero_point=zero_points, position_scatter=scatter, population=population)
+
+
+class _Key:
+    """A galaxy model in a cache: by value if it has no arrays, else by identity; of a mix, which models there are."""
+
+    def __init__(self, model: AbstractGalaxy):
+        models = model.models if isinstance(model, Mix) else (model,)
+        self.model, self._models = model, models
+        self._parts = tuple(id(m) if jax.tree.leaves(m) else m for m in models)
+
+    def __hash__(self) -> int:
+        return hash(self._parts)
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, _Key) and self._parts == other._parts
 
 
 def _is_real(leaf) -> bool:

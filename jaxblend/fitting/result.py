@@ -13,6 +13,9 @@ import numpy as np
 from jaxblend.fitting.bands import Bands
 from jaxblend.fitting.photons import normalisation
 from jaxblend.fitting.prepare import Item
+from jaxblend.fitting.unusual import latent_columns, unusual
+from jaxblend.forward.galaxies import AbstractGalaxy
+from jaxblend.forward.mix import Mix
 from jaxblend.forward.observation import Observation
 from jaxblend.forward.render import images as render_images
 from jaxblend.infer import laplace
@@ -72,7 +75,8 @@ class Fit:
             "wcs": [o.wcs for o in observations],
             "zero_points": bands.zero_points,
             "survey": [o.survey for o in observations],
-            "model": type(item.model).__name__,
+            "model": _name(item.model),
+            "latents": latent_columns(item.model, item.prior.names),
             "noise_normalisation": normalisation(item, observations),
         }
         stars = np.asarray(item.is_star)[:n]
@@ -167,6 +171,7 @@ class Fit:
             Flag.SECOND_MODE: np.asarray(self.result.second_mode)[:n],
             Flag.FAILED: np.full(n, not self._finite),
             Flag.LOW_SNR: np.asarray(s.snr)[:n] < 3,
+            Flag.UNUSUAL: unusual(np.asarray(s.source_chi2)[:n], u, self.context["latents"]),
         }
         return sum((int(flag) * np.asarray(bits, int) for flag, bits in rows.items()), start=np.zeros(n, int))
 
@@ -215,6 +220,10 @@ class Fit:
             rho = np.abs(block / np.outer(sigma, sigma))
         np.fill_diagonal(rho, 0)
         return np.nan_to_num(rho).max(1, initial=0) > 0.7
+
+
+def _name(model: AbstractGalaxy) -> str:
+    return ", ".join(type(one).__name__ for one in (model.models if isinstance(model, Mix) else (model,)))
 
 
 def _narrow(observation, frame):

@@ -116,6 +116,10 @@ class FreeForm(AbstractLatentGalaxy):
         """The field is normal as it is."""
         return None
 
+    def drawn(self) -> FreeForm:
+        """Itself."""
+        return self
+
     @property
     def shape_names(self) -> tuple[str, ...]:
         """Those of a bulge and a disk, and the latent vector."""

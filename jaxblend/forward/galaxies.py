@@ -75,6 +75,10 @@ class AbstractLatentGalaxy(AbstractGalaxy):
     def latent_bijection(self) -> Any:
         """Carries N(0, 1) to the distribution of latent vectors (flowjax); None if that is N(0, 1)."""
 
+    @abstractmethod
+    def drawn(self) -> AbstractGalaxy:
+        """The galaxy with arrays alone, as it is drawn: what only its prior needs is left out."""
+
 
 class Star(AbstractGalaxy):
     """A point source."""

@@ -52,7 +52,7 @@ class Templates(eqx.Module):
             basis = jnp.concatenate([values, slopes.reshape(n_shape * n_components, -1)])
         else:
             basis = amplitudes(source.shape)
-        ones = jnp.ones((n_shape + n_components, *grid.sky_x.shape), basis.dtype)
+        ones = jnp.ones((n_shape + n_components, *grid.sky_x.shape), grid.sky_x.dtype)
         wavenumbers = jnp.concatenate([grid.sky_x[None], grid.sky_y[None], ones]).reshape(len(ones) + 2, -1)
         phase = (grid.phase(source.position) * source.present).reshape(-1)
         return cls(basis, phase, wavenumbers, n_components)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxblend.forward.mix import source_axes
 from jaxblend.forward.render import images_and_power
 from jaxblend.infer.posterior import Blend, in_bands
 from jaxblend.priors.sources import unpack
@@ -37,22 +38,27 @@ def quantity_names(bands) -> tuple[str, ...]:
 def summarise(u: Float[Array, "K D"], blend: Blend, reference: int) -> Summary:
     """Report on the point ``u``; ``reference`` is the band whose flux fractions define radius and bulge fraction."""
     one = functools.partial(_quantities_of_one, blend=blend, reference=reference)
-    slopes = jax.vmap(jax.jacfwd(one))(u, blend.seeds, blend.is_star)
+    slopes = _over_sources(jax.jacfwd(one), u, blend)
     return Summary(quantities(u, blend, reference), slopes, *_diagnostics(u, blend))
 
 
 def quantities(u: Float[Array, "K D"], blend: Blend, reference: int) -> Float[Array, "K Q"]:
     """What the catalogue reports of every source: see ``quantity_names``."""
     one = functools.partial(_quantities_of_one, blend=blend, reference=reference)
-    return jax.vmap(one)(u, blend.seeds, blend.is_star)
+    return _over_sources(one, u, blend)
 
 
-def _quantities_of_one(u, seed, is_star, blend, reference):
+def _over_sources(one, u, blend: Blend):
+    axes = (0, 0, 0, source_axes(blend.model))
+    return jax.vmap(one, in_axes=axes)(u, blend.seeds, blend.is_star, blend.model)
+
+
+def _quantities_of_one(u, seed, is_star, model, blend, reference):
     vector = blend.prior.physical(u)
-    position, flux, shape = unpack(vector, blend.model, blend.n_bands)
+    position, flux, shape = unpack(vector, model, blend.n_bands)
     fractions = flux[:, reference] / flux[:, reference].sum()
-    radius = blend.model.half_light_radius(shape, fractions)
-    shear = blend.model.shear(shape, fractions)
+    radius = model.half_light_radius(shape, fractions)
+    shear = model.shear(shape, fractions)
     bulge = fractions[0] if fractions.shape[0] > 1 else jnp.zeros(())
     extended = jnp.where(is_star, 0.0, jnp.stack([radius, *shear, bulge]))
     return jnp.concatenate([seed + position, vector[2 : 2 + blend.n_bands], extended])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
 from typing import ClassVar
 
 import equinox as eqx
@@ -12,7 +14,6 @@ from flowjax.bijections import AbstractBijection
 
 from jaxblend.forward.galaxies import AbstractLatentGalaxy
 from jaxblend.forward.splats import half_light_radius, on_the_sky, transform
-from jaxblend.nets.storage import read_galaxy
 
 __all__ = ["NeuralGalaxy"]
 
@@ -29,26 +30,34 @@ class NeuralGalaxy(AbstractLatentGalaxy):
     decoder
         From a latent vector to `jaxblend.forward.splats.Splats`.
     flow
-        Carries N(0, 1) to the distribution of latent vectors; the prior takes it.
+        Carries N(0, 1) to the distribution of latent vectors, for the prior; None where that is N(0, 1).
     latent
         Length of the latent vector.
     """
 
     decoder: Callable
-    flow: AbstractBijection
+    flow: AbstractBijection | None
     latent: int = eqx.field(static=True)
     n_components: ClassVar[int] = 2
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> NeuralGalaxy:
-        """Load the weights of a file that `jaxblend.nets.storage.write_galaxy` wrote.
+    def load(cls, source: str | os.PathLike = "default") -> NeuralGalaxy:
+        """Load the weights that come with jaxblend (``"default"``), or a file of ``jaxblend train flow``.
 
         Raises
         ------
+        ImportError
+            If Flax or safetensors is missing: ``pip install "jaxblend[nets]"``.
         FileNotFoundError, ValueError
             If there is no such file, or it has other weights than its card says.
         """
-        decoder, flow, card = read_galaxy(path)
+        try:
+            from jaxblend.nets.storage import read_galaxy
+        except ImportError as error:
+            raise ImportError(f'trained galaxies need Flax ({error}): pip install "jaxblend[nets]"') from error
+        if source == "default":
+            source = Path(str(files("jaxblend.nets").joinpath("weights", "default.safetensors")))
+        decoder, flow, card = read_galaxy(source)
         return cls(decoder, flow, card["morphology"]["latent"])
 
     @property
@@ -62,9 +71,13 @@ class NeuralGalaxy(AbstractLatentGalaxy):
         return tuple(f"z{i}" for i in range(self.latent))
 
     @property
-    def latent_bijection(self) -> AbstractBijection:
+    def latent_bijection(self) -> AbstractBijection | None:
         """``flow``."""
         return self.flow
+
+    def drawn(self) -> NeuralGalaxy:
+        """Without the flow."""
+        return NeuralGalaxy(self.decoder, None, self.latent)
 
     def amplitudes(self, shape, kx, ky):
         """Transform of the decoded splats."""

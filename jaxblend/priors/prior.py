@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from paramax import unwrap
 
 from jaxblend.forward.galaxies import AbstractGalaxy, AbstractLatentGalaxy
+from jaxblend.forward.mix import Mix
 from jaxblend.priors.bijections import Ellipticity, Interval
 from jaxblend.priors.population import Population
 
@@ -83,7 +84,8 @@ def population_prior(
     loc[flux] = to_log * (p.magnitude + p.mean_colours(bands) - np.asarray(zero_point))
     root[flux, flux] = to_log * magnitude_root
 
-    latent = model.latent_names if isinstance(model, AbstractLatentGalaxy) else ()
+    vectors = _latents(model)
+    latent = {name for names_of_one, _ in vectors for name in names_of_one}
     for i, name in enumerate(model.shape_names, start=2 + n_bands):
         loc[i], root[i, i] = (0.0, 1.0) if name in latent else shape_prior(p, name)
         if name == "log_radius":  # brighter galaxies are larger: the slope multiplies the first band's deviation
@@ -97,10 +99,18 @@ def population_prior(
         root[logits, logits] = np.linalg.cholesky(common)
     dtype = jnp.asarray(0.0, dtype=float).dtype
     bijection = _bounded(jnp.asarray(loc, dtype), jnp.asarray(root, dtype), names)
-    if isinstance(model, AbstractLatentGalaxy) and model.latent_bijection is not None:
-        where = jnp.array([names.index(name) for name in latent])
-        bijection = Chain([bijection, Indexed(model.latent_bijection, where, (size,))])
+    for names_of_one, flow in vectors:
+        if flow is not None:
+            where = jnp.array([names.index(name) for name in names_of_one])
+            bijection = Chain([bijection, Indexed(flow, where, (size,))])
     return Prior(bijection, names)
+
+
+def _latents(model: AbstractGalaxy):
+    """Names of the numbers of every latent vector, and what carries N(0, 1) to its distribution."""
+    if isinstance(model, Mix):
+        return model.latents
+    return [(model.latent_names, model.latent_bijection)] if isinstance(model, AbstractLatentGalaxy) else []
 
 
 def shape_prior(p: Population, name: str) -> tuple[float, float]:

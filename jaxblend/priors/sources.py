@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaxblend.forward.galaxies import AbstractGalaxy, GalaxyOrStar
+from jaxblend.forward.mix import source_axes
 from jaxblend.forward.scene import Sources
 
 __all__ = ["sources_of", "unpack"]
@@ -25,11 +26,11 @@ def sources_of(
 ) -> Sources:
     """Make the renderer's sources of the physical vectors of K slots; seeds in arcsec on the tangent plane."""
 
-    def one(vector, seed, present, is_star):
+    def one(vector, seed, present, is_star, model):
         offset, flux, shape = unpack(vector, model, n_bands)
         return Sources(seed + offset, shape, flux, present, GalaxyOrStar(model, is_star))
 
-    return jax.vmap(one)(vectors, seeds, present, is_star)
+    return jax.vmap(one, in_axes=(0, 0, 0, 0, source_axes(model)))(vectors, seeds, present, is_star, model)
 
 
 def unpack(vector: Float[Array, " D"], model: AbstractGalaxy, n_bands: int):

@@ -16,7 +16,9 @@ __all__ = ["OwnFrame", "own_frame"]
 
 _RADII, _ANGLES = 36, 36
 _WITHIN = (0.01, 30.0)  # half-light radii of the disk
+_SPACING = np.log(_WITHIN[1] / _WITHIN[0]) / (_RADII - 1)
 _ROUNDS = 10
+_BISECTIONS = 14
 _WEIGHT = 1.2  # standard deviation, in half-light radii, of the Gaussian that weighs moments
 _MOST = 0.3  # reduced shear between a face-on disk and its frame: two galaxies are not made one round one
 
@@ -40,9 +42,10 @@ def own_frame(galaxy: Structure) -> OwnFrame:
         centre, axes = carry
         away = jnp.linalg.solve(axes, jnp.stack([x, y]) - centre[:, None])
         weight = light * jnp.exp(-0.5 * jnp.sum(away**2, axis=0) / _WEIGHT**2)
-        weight = weight / weight.sum()
+        weight = weight / (weight.sum() + 1e-12)
         offset = away @ weight
-        second = (away * weight) @ away.T - jnp.outer(offset, offset)
+        # A round floor changes no round frame, and where one point has nearly all of the light it is its extent.
+        second = (away * weight) @ away.T - jnp.outer(offset, offset) + 0.01 * jnp.eye(2)
         centre = centre + axes @ offset
         # A little less than what is seen of the ellipticity is taken out in each round, so that none overshoots.
         step = second / jnp.sqrt(jnp.linalg.det(second))
@@ -60,7 +63,7 @@ def _points(galaxy: Structure):
     angle = np.arange(_ANGLES) * 2 * np.pi / _ANGLES
     radius = np.exp(log_radius)
     x, y = (jnp.asarray((radius[:, None] * side).ravel()) for side in (np.cos(angle), np.sin(angle)))
-    area = np.repeat(radius**2 * (log_radius[1] - log_radius[0]) * 2 * np.pi / _ANGLES, _ANGLES)
+    area = np.repeat(radius**2 * _SPACING * 2 * np.pi / _ANGLES, _ANGLES)
     light = jnp.concatenate([brightness(galaxy, x, y) * area, shares(galaxy)["clumps"]], axis=1)
     clump_x, clump_y = galaxy.clump_place.T
     both = jnp.stack([galaxy.old_share, 1 - galaxy.old_share])
@@ -68,11 +71,19 @@ def _points(galaxy: Structure):
 
 
 def _half_light(x, y, light, centre, axes):
+    """Radius that holds half of the light, by bisection; a point on the circle is half within it."""
     away = jnp.linalg.solve(axes, jnp.stack([x, y]) - centre[:, None])
-    radius = jnp.sqrt(jnp.sum(away**2, axis=0))
-    order = jnp.argsort(radius)
-    grown = jnp.cumsum(light[order])
-    return jnp.interp(0.5 * grown[-1], grown, radius[order])
+    log_radius = 0.5 * jnp.log(jnp.sum(away**2, axis=0) + 1e-12)
+    half = 0.5 * light.sum()
+
+    def halve(_, ends):
+        low, high = ends
+        middle = 0.5 * (low + high)
+        within = light @ jnp.clip((middle - log_radius) / _SPACING + 0.5, 0.0, 1.0)
+        return jnp.where(within < half, middle, low), jnp.where(within < half, high, middle)
+
+    low, high = jax.lax.fori_loop(0, _BISECTIONS, halve, tuple(map(jnp.log, jnp.array([0.05, 20.0]))))
+    return jnp.exp(0.5 * (low + high))
 
 
 def _square_root(matrix):

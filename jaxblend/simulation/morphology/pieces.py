@@ -39,7 +39,8 @@ class Structure(NamedTuple):
     bar : (4,)
         Share of the old light, half length, axis ratio, position angle.
     arms : (5,)
-        Number of arms, contrast, tangent of the pitch angle, phase, radius at which they begin.
+        Number of arms, contrast, tangent of the pitch angle (its sign is the way they wind), phase, radius at which
+        they begin.
     lopsided : (2,)
         Vector of the disk's m = 1 excess.
     ring : (3,)
@@ -118,7 +119,7 @@ def draw_structure(key) -> Structure:
     knots = jnp.where(clumpy, uniform(0.08, 0.5), jnp.where(spiral, uniform(0.0, 0.2), 0.0))
     weights = jnp.exp(normal(0.0, 1.2, (CLUMPS,)))
     distance = jnp.sqrt(-2 * jnp.log(uniform(1e-3, 1.0, (CLUMPS,)))) * 0.75
-    places = _towards_arms(distance, uniform(0.0, 2 * jnp.pi, (CLUMPS,)), arms)
+    clump_angle = uniform(0.0, 2 * jnp.pi, (CLUMPS,))
 
     share = jnp.where(merger, jax.nn.sigmoid(normal(-1.0, 0.8)), 0.0)
     apart, angle = jnp.exp(uniform(jnp.log(0.6), jnp.log(3.0))), uniform(0.0, 2 * jnp.pi)
@@ -129,6 +130,7 @@ def draw_structure(key) -> Structure:
             apart * jnp.stack([jnp.cos(angle), jnp.sin(angle)]),
         ]
     )
+    arms = arms.at[2].multiply(jnp.where(chance(0.5), 1.0, -1.0))  # as many wind one way as the other
     return Structure(
         old_share=jax.nn.sigmoid(old_logit),
         colour=jnp.abs(normal(0.8, 0.6)),
@@ -144,7 +146,7 @@ def draw_structure(key) -> Structure:
         ring=ring,
         clump_share=(1 - ring[0]) * knots * weights / weights.sum(),
         clump_width=jnp.exp(uniform(jnp.log(0.03), jnp.log(0.18), (CLUMPS,))),
-        clump_place=places,
+        clump_place=_towards_arms(distance, clump_angle, arms),
         companion=companion,
     )
 

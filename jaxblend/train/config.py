@@ -1,0 +1,77 @@
+"""What a training run is told, from a TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from jaxblend.nets.flow import FlowSize
+from jaxblend.train.loop import Schedule
+from jaxblend.train.morphology import Morphology
+
+__all__ = ["Config", "read_config"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Networks and schedules; a table of the file for each.
+
+    Attributes
+    ----------
+    morphology, training
+        The autoencoder of galaxies.
+    flow, flow_training
+        The flow of its latent vectors.
+    flow_galaxies
+        Encoded galaxies that the flow is trained on.
+    """
+
+    morphology: Morphology = dataclasses.field(default_factory=Morphology)
+    training: Schedule = dataclasses.field(default_factory=lambda: Schedule(steps=16_000, every=500))
+    flow: FlowSize = dataclasses.field(default_factory=FlowSize)
+    flow_training: Schedule = dataclasses.field(default_factory=lambda: Schedule(steps=6000, batch_size=256))
+    flow_galaxies: int = 20_000
+
+
+def read_config(path: str | os.PathLike) -> Config:
+    """Read a file; what it leaves out has its default.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If it is not TOML, has a name that means nothing, or a value of the wrong kind.
+    """
+    path = Path(path)
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path} is not TOML: {error}") from error
+    return _filled(Config(), found, str(path))
+
+
+def _filled(default: Any, found: dict[str, Any], where: str) -> Any:
+    names = [field.name for field in dataclasses.fields(default)]
+    if unknown := sorted(set(found) - set(names)):
+        raise ValueError(f"{where} has {unknown}, expected some of {names}")
+    return dataclasses.replace(
+        default, **{name: _value(getattr(default, name), value, f"{where}: {name}") for name, value in found.items()}
+    )
+
+
+def _value(default: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(default):
+        if not isinstance(value, dict):
+            raise ValueError(f"{where} must be a table, got {value!r}")
+        return _filled(default, value, where)
+    if isinstance(default, tuple):
+        value = tuple(value) if isinstance(value, list) else value
+    elif isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not type(default):
+        raise ValueError(f"{where} must be like {default!r}, got {value!r}")
+    return value

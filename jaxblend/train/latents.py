@@ -1,0 +1,43 @@
+"""Training of the flow that is the prior of latent vectors."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flowjax.bijections import AbstractBijection
+from jaxtyping import Array, Float
+
+from jaxblend.nets.autoencoder import Autoencoder
+from jaxblend.train.views import conditions, draw_view, noisy_image
+
+__all__ = ["encoded", "negative_log_density"]
+
+_TOGETHER = 32
+
+
+def encoded(model: Autoencoder, key, *, side: int, n: int) -> tuple[Float[Array, "n L"], Float[Array, "n L"]]:
+    """Mean and standard deviation of the latent vectors of n fresh galaxies, each seen at random."""
+
+    @jax.jit
+    def batch(key):
+        views = jax.vmap(partial(draw_view, side=side))(jax.random.split(key, _TOGETHER))
+        mean, scale, _ = model.encode(noisy_image(views), conditions(views))
+        return mean, scale
+
+    parts = [batch(jax.random.fold_in(key, i)) for i in range(-(-n // _TOGETHER))]
+    mean, scale = (np.concatenate([np.asarray(part) for part in both])[:n] for both in zip(*parts, strict=True))
+    return jnp.asarray(mean), jnp.asarray(scale)
+
+
+def negative_log_density(flow: AbstractBijection, key, *, mean, scale, batch_size: int):
+    """Of latent vectors as the encoder draws them, in nats of a galaxy; beside it that under N(0, 1)."""
+    which, noise = jax.random.split(key)
+    rows = jax.random.randint(which, (batch_size,), 0, len(mean))
+    z = mean[rows] + scale[rows] * jax.random.normal(noise, (batch_size, mean.shape[1]))
+    u, log_det = jax.vmap(flow.inverse_and_log_det)(z)
+    constant = 0.5 * z.shape[1] * np.log(2 * np.pi)
+    normal = 0.5 * jnp.sum(z**2, axis=1).mean() + constant
+    return jnp.mean(0.5 * jnp.sum(u**2, axis=1) - log_det) + constant, {"normal": normal}
