@@ -1,4 +1,4 @@
-"""Fit the HSC blend with analytic galaxies, and with scarlet2 where it is installed: chi2 per band and time.
+"""Fit the HSC blend with analytic, trained and free-form galaxies, and with scarlet2 where it is installed.
 
 Run from the repository: python -m experiments.hsc_blend.run ../shared/data/hsc_blend.npz
 """
@@ -37,26 +37,34 @@ def chi2(obs, residual):
     return (residual**2 * obs.weight).sum((1, 2)) / (obs.weight > 0).sum((1, 2))
 
 
-def row(name, per_band, n_sources, first, warm):
+def row(name, per_band, n_sources, parameters, first, warm):
     """Cells of a line of the table."""
-    return [name, n_sources, *(f"{c:.3f}" for c in (*per_band, np.mean(per_band))), f"{first:.2f}", f"{warm:.2f}"]
+    chi2s = (f"{c:.3f}" for c in (*per_band, np.mean(per_band)))
+    return [name, n_sources, parameters, *chi2s, f"{first:.2f}", f"{warm:.2f}"]
 
 
 def ours(obs, positions):
-    """Rows of jaxblend: the given sources in three models, then with those that a search of the residual adds."""
+    """Rows of jaxblend: the given sources in several models, then with those that a search of the residual adds."""
     rows, stars = [], np.arange(len(positions)) == 0
-    for name, model, points in (
-        ("bulge+disk", jb.BulgeDisk(), None),
-        ("bulge+disk, source 0 a star", jb.BulgeDisk(), stars),
-        ("Sersic", jb.Sersic(), None),
+    for name, model, points, repeats in (
+        ("bulge+disk", jb.BulgeDisk(), None, 3),
+        ("bulge+disk, source 0 a star", jb.BulgeDisk(), stars, 3),
+        ("Sersic", jb.Sersic(), None, 3),
+        ("trained prior", jb.NeuralGalaxy.load(), None, 1),
+        ("trained prior, source 0 a star", jb.NeuralGalaxy.load(), stars, 1),
+        ("free-form", jb.FreeForm(), None, 1),
     ):
 
         def fit(model=model, points=points):
             return jb.fit(obs, positions, model=model, stars=points)
 
         result, first = timed(fit)
-        warm = np.median([timed(fit)[1] for _ in range(3)])
-        rows.append(row(name, chi2(obs, result.residual), len(positions), first, warm))
+        warm = np.median([timed(fit)[1] for _ in range(repeats)])
+        size = len(positions) * result.item.prior.size
+        rows.append(row(name, chi2(obs, result.residual), len(positions), size, first, warm))
+        if name == "trained prior":
+            jb.plot.blend(result).save(HERE / "trained.png")
+            result.catalog.write(HERE / "trained.ecsv", overwrite=True)
 
     def search():
         return jb.deblend(obs, detections=positions, max_group=16)
@@ -64,7 +72,7 @@ def ours(obs, positions):
     scene, first = timed(search)
     _, warm = timed(search)
     rows.append(
-        row("bulge+disk or star, residual searched", chi2(obs, scene.residual), len(scene.catalog), first, warm)
+        row("bulge+disk or star, residual searched", chi2(obs, scene.residual), len(scene.catalog), "", first, warm)
     )
     jb.plot.frame(scene).save(HERE / "blend.png")
     scene.catalog.write(HERE / "catalog.ecsv", overwrite=True)
@@ -79,13 +87,12 @@ def scarlet2(obs, positions):
         fit = scarlet2_fit.fit(np.asarray(obs.image), np.asarray(obs.weight), np.asarray(obs.psf.image), positions)
     except ImportError:
         return []
-    name = f"scarlet2, {fit.n_parameters} parameters"
-    return [row(name, fit.chi2, len(positions), fit.seconds_cold, fit.seconds_warm)]
+    return [row("scarlet2", fit.chi2, len(positions), fit.n_parameters, fit.seconds_cold, fit.seconds_warm)]
 
 
 def main(path):
     obs, positions = load(path)
-    head = ["model", "sources", *obs.bands, "mean", "first call, s", "warm, s"]
+    head = ["model", "sources", "parameters", *obs.bands, "mean", "first call, s", "warm, s"]
     rows = table(head, [*ours(obs, positions), *scarlet2(obs, positions)])
     write(HERE / "result.md", ["# HSC blend: chi2 per usable pixel", "", provenance(), "", *rows])
 
