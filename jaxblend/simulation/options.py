@@ -70,8 +70,8 @@ class ObservingOptions:
     backend: str = "galsim"
 
     def __post_init__(self) -> None:
-        if self.stamp_size < 4:
-            raise ValueError(f"Got stamp_size={self.stamp_size} pixels, expected at least 4.")
+        if not isinstance(self.stamp_size, (int, np.integer)) or self.stamp_size < 4:
+            raise ValueError(f"Got stamp_size={self.stamp_size} pixels, expected a whole number of at least 4.")
         if self.variance not in (None, "sky", "model"):
             raise ValueError(f'Got variance={self.variance!r}, expected "sky" or "model".')
         if not isinstance(self.noise, bool) and self.noise not in NOISE_KINDS:

@@ -1,0 +1,113 @@
+"""Galaxies with structure, smooth ones and real ones, deblended with a learned model and with analytic ones.
+
+Run from the repository: python -m experiments.structure.run OUT --cosmos ../shared/data/cosmos
+and, where scarlet2 is installed, the same command with --methods scarlet2 --blends 6
+"""
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import equinox as eqx
+import jax
+import numpy as np
+import tyro
+
+import jaxblend as jb
+from experiments.deblending import Method, Task, each, fitted, run_chunks
+from experiments.record import check_record
+from experiments.structure import blends as drawn
+from experiments.structure import galaxies
+from jaxblend.compare import Scarlet2
+from jaxblend.forward.galaxies import AbstractGalaxy
+from jaxblend.simulation.blend import Blend
+
+MATCHED_WITHIN = drawn.NEAREST  # arcsec: centres are given, and which galaxy is which is never in doubt
+NEURAL, SCARLET2 = "neural", "scarlet2"
+METHODS = ("bulge_disk", "sersic", NEURAL, SCARLET2)
+
+
+def model_of(name: str, weights: str) -> AbstractGalaxy | None:
+    """What is fitted; None for scarlet2."""
+    if name == NEURAL:
+        return jb.NeuralGalaxy.load(weights)
+    return {"bulge_disk": jb.BulgeDisk(), "sersic": jb.Sersic(), SCARLET2: None}[name]
+
+
+def method_of(model: AbstractGalaxy | None) -> Method:
+    """All are given the same centres, off by up to half a pixel; scarlet2 leaves its sources there."""
+    return each(Scarlet2(), given=True) if model is None else fitted(model=model)
+
+
+def task_of(kind: str, survey: str, models: dict[str, AbstractGalaxy | None], cosmos: str | None) -> Task:
+    """One set of galaxies in one survey."""
+    record = {
+        "seed": [galaxies.SEED, galaxies.HELD_OUT],
+        "set": kind,
+        "survey": [survey, galaxies.BANDS, drawn.PSF, drawn.SIDE, galaxies.survey_of(survey).codex_version],
+        "galaxies": [galaxies.RADII, galaxies.MAGNITUDES, galaxies.DIFFERENCE, galaxies.FAINTEST],
+        "blends": [drawn.COUNTS, drawn.SNRS, drawn.DISTANCES, drawn.NEAREST],
+        "matched_within": MATCHED_WITHIN,
+    }
+    return Task(
+        draw=functools.partial(drawn.draw_blend, kind=kind, survey=survey, cosmos=cosmos),
+        methods={name: method_of(model) for name, model in models.items()},
+        evaluation={"band": galaxies.BAND, "max_separation": MATCHED_WITHIN},
+        size=drawn.CASES,
+        record=record,
+        more=about,
+    )
+
+
+def about(evaluation: jb.Evaluation, results: Sequence, blends: Sequence[Blend]) -> dict[str, np.ndarray]:
+    """What blend and galaxy are; real galaxies come again, and ``galaxy`` is their row."""
+    snr = [np.full(len(blend.truth), blend.truth.meta["central_snr"]) for blend in blends]
+    columns = {"central_snr": np.concatenate(snr)}
+    for name, column in (("structure", "structure"), ("galaxy", "catalog_row")):
+        columns[name] = np.concatenate([np.asarray(blend.truth[column]) for blend in blends])
+    return columns
+
+
+def digest(model: AbstractGalaxy) -> str:
+    """Of all weights."""
+    leaves = jax.tree.leaves(eqx.filter(model, eqx.is_array))
+    return hashlib.sha256(b"".join(np.ascontiguousarray(leaf).tobytes() for leaf in leaves)).hexdigest()
+
+
+def main(
+    out: Annotated[Path, tyro.conf.Positional],
+    /,
+    blends: int = 18,
+    weights: str = "default",
+    methods: tuple[str, ...] = METHODS[:3],
+    cosmos: Path | None = None,
+) -> None:
+    """Write OUT; a second call goes on where the first was ended.
+
+    Parameters
+    ----------
+    out
+        Folder, outside the repository.
+    blends
+        Of each set in each survey, at least so many, in whole chunks of one for each S/N and number of galaxies.
+    weights
+        Of the neural model: what `jb.NeuralGalaxy.load` takes.
+    methods
+        Names of METHODS; by default all but scarlet2, which compiles anew for every blend.
+    cosmos
+        Folder of GalSim's COSMOS sample; without it the set of real galaxies is left out.
+    """
+    models = {name: model_of(name, weights) for name in methods}
+    for kind in galaxies.SETS if cosmos else galaxies.SETS[:2]:
+        for survey in galaxies.SURVEYS:
+            folder = out / f"{kind}_{survey}"
+            if NEURAL in models:
+                check_record({"weights": digest(models[NEURAL])}, folder / NEURAL)
+            print(f"{kind}, {survey}", flush=True)
+            run_chunks(task_of(kind, survey, models, cosmos and str(cosmos)), folder, blends)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
