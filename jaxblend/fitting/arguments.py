@@ -18,8 +18,11 @@ _USUAL_NOISE = (15.0, 35.0)  # AB magnitude of a pixel's noise, generously
 _POSSIBLE_NOISE = (5.0, 45.0)  # beyond these the default prior is so far off that nothing can be fitted
 
 
-def check_kinds(observations, model, prior, population, position_scatter):
-    """Arguments of another kind than fit wants, which would fail far from here, or nowhere."""
+def check_kinds(observations, model, prior, population, position_scatter, *, several=False):
+    """Arguments of another kind than fit wants, which would fail far from here, or nowhere.
+
+    ``several`` models, one for each source, are then looked at by `checked_models`.
+    """
     wanted = (
         ("model", model, AbstractGalaxy, "galaxy model such as BulgeDisk()"),
         ("prior", prior, Prior, "Prior"),
@@ -31,8 +34,8 @@ def check_kinds(observations, model, prior, population, position_scatter):
         if not isinstance(observation, Observation):
             raise ValueError(f"observation {i} must be an Observation, got {type(observation).__name__}")
     for name, value, kind, words in wanted:
-        if name == "model" and isinstance(value, (list, tuple)):
-            continue  # one for each source: see checked_models
+        if name == "model" and several and isinstance(value, (list, tuple)):
+            continue
         if isinstance(value, type):
             raise ValueError(f"{name} is the class {value.__name__}: give an instance, {value.__name__}(...)")
         if not isinstance(value, (kind, type(None))):
@@ -65,7 +68,9 @@ def checked_models(models, n) -> list[AbstractGalaxy]:
     """A galaxy model for each of n sources."""
     if len(models) != n or not all(isinstance(model, AbstractGalaxy) for model in models):
         found = ", ".join(getattr(model, "__name__", type(model).__name__) for model in models)
-        raise ValueError(f"model must be one galaxy model, or a list of {n}, one per position; got a list of [{found}]")
+        raise ValueError(
+            f"model must be one galaxy model, or a list of {n}, one per position; got {len(models)}: [{found}]"
+        )
     return list(models)
 
 

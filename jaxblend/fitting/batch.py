@@ -48,7 +48,8 @@ def fit_batch(
     positions
         (n, 2) per blend, as for ``fit``.
     model
-        A galaxy model, or for each blend a list with one for each of its sources; ``BulgeDisk()`` by default.
+        A galaxy model for all; or an entry for each blend, as for ``fit``: a model, or a list with one for each of
+        its sources. ``BulgeDisk()`` by default.
     prior, population, position_scatter
         As for ``fit``.
     stars
@@ -72,11 +73,11 @@ def fit_batch(
     Raises
     ------
     ValueError
-        If an input is wrong for every blend, or with ``on_error="raise"`` for one, naming the blend.
+        If an input is wrong for every blend, or with ``on_error="raise"`` for one, naming the blend; if one input has
+        fewer entries than another.
     """
     if on_error not in ("flag", "raise"):
         raise ValueError(f'on_error must be "flag" or "raise", got {on_error!r}')
-    model = BulgeDisk() if model is None else model
     options = {"prior": prior, "population": population, "position_scatter": position_scatter}
     found: dict[int, Fit] = {}
     waiting: dict = defaultdict(list)
@@ -99,7 +100,7 @@ def fit_batch(
                 message = f"blend {i}: {error}"
                 if on_error == "raise" or not group or not all(isinstance(o, Observation) for o in group):
                     raise ValueError(message) from None
-                found[i] = failed_fit(group, where, message, reference_band(group), model=_of_any(models), **options)
+                found[i] = failed_fit(group, where, message, reference_band(group), **_of_one_model(models, options))
                 warnings.warn(f"{message}; it is flagged and the rest go on", JaxblendWarning, stacklevel=2)
                 advance()
                 continue
@@ -131,29 +132,32 @@ def reference_band(observations: tuple[Observation, ...]) -> int:
     return next((names.index(b) for b in ("r", "i", "vis") if b in names), len(names) // 2)
 
 
-def _of_any(models):
-    """A model of the kind that a failed blend's sources have: rows of NaN have as many columns."""
-    return models if isinstance(models, AbstractGalaxy) else models[0]
+def _of_one_model(models, options) -> dict:
+    """Options of a failed blend, whose list of models may be what is wrong with it; all give the same columns."""
+    if not isinstance(models, (list, tuple)):
+        return {"model": models, **options}
+    first = next((model for model in models if isinstance(model, AbstractGalaxy)), BulgeDisk())
+    return {"model": first, **options, "prior": None}
 
 
 def _paired(observations, positions, stars, model) -> Iterator:
-    missing = object()
-    stars = itertools.repeat(None) if stars is None else _and_then(stars, None)
-    one_for_all = isinstance(model, (AbstractGalaxy, type))
-    models = itertools.repeat(model) if one_for_all else _and_then(model, None)
-    pairs = zip(_and_then(observations, missing), _and_then(positions, missing), stars, models)  # noqa: B905
-    for each, where, star, own in pairs:
-        if each is missing and where is missing:
-            return
-        if each is missing or where is missing:
-            raise ValueError("observations and positions differ in number: give one array of positions per observation")
-        yield each, where, star, own
-    raise ValueError("stars or model has fewer entries than there are blends")
-
-
-def _and_then(values, last):
-    yield from values
-    yield last
+    """What belongs to each blend."""
+    given = {"observations": observations, "positions": positions}
+    given |= {} if stars is None else {"stars": stars}
+    for_all = BulgeDisk() if model is None else model
+    if not isinstance(for_all, (AbstractGalaxy, type)):
+        given["model"] = for_all
+    for name, values in given.items():
+        if not isinstance(values, Iterable) or isinstance(values, str):
+            raise ValueError(f"{name} must have an entry for each blend, got {values!r}")
+    ended = object()
+    for i, entries in enumerate(itertools.zip_longest(*given.values(), fillvalue=ended)):
+        entry = dict(zip(given, entries, strict=True))
+        if short := [name for name in entry if entry[name] is ended]:
+            longer = next(name for name in entry if entry[name] is not ended)
+            raise ValueError(f"{longer} and {short[0]} differ in number: {short[0]} has entries for {i} blends only")
+        own = entry.get("model", for_all)
+        yield entry["observations"], entry["positions"], entry.get("stars"), BulgeDisk() if own is None else own
 
 
 @contextmanager

@@ -51,6 +51,8 @@ def catalog(fit: Fit) -> QTable:
         i, unit = names.index(name), (u.arcsec if name == "radius" else u.dimensionless_unscaled)
         table[name], table[f"{name}_err"] = values[:, i] * unit, errors[:, i] * unit
     table["kind"] = np.where(fit.stars, "star", "galaxy")
+    if len(set(models := fit.context["models"])) > 1:
+        table["model"] = models
     for name, column in (("chi2", "source_chi2"), ("snr", "snr"), ("blendedness", "blendedness")):
         table[name] = np.asarray(getattr(fit.summary, column))[: fit.n].astype(float)
     table["flags"] = fit.flags
@@ -135,7 +137,7 @@ def _meta(fit):
         **settings(
             fit.bands,
             surveys=fit.context["survey"],
-            model=fit.context["model"],
+            model=", ".join(dict.fromkeys(fit.context["models"])),
             prior=None if fit.item is None else fit.item.prior,
             reference=fit.reference,
             zero_points=fit.context["zero_points"],

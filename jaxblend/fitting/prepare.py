@@ -108,7 +108,7 @@ def prepare(
     position_scatter: float | None = None,
 ) -> Item:
     """Check the arguments and pad a blend to the next ladder of stamp sizes and source slots."""
-    check_kinds(observations, model, prior, population, position_scatter)
+    check_kinds(observations, model, prior, population, position_scatter, several=True)
     bands = Bands.among(observations)
     array = checks.positions(positions)
     seeds, frames = seeds_on_sky(observations, array)
@@ -135,7 +135,7 @@ def prepare(
         present=np.arange(slots) < len(array),
         is_star=np.pad(is_star, padding),
         prior=prior,
-        model=model.drawn() if isinstance(model, (AbstractLatentGalaxy, Mix)) else model,
+        model=model.without_prior() if isinstance(model, (AbstractLatentGalaxy, Mix)) else model,
         scales=bands.scales,
         whitenings=tuple(
             Whitening.of(o.noise_correlation, p[1] > 0) for o, p in zip(observations, padded, strict=True)

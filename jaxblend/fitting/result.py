@@ -75,8 +75,8 @@ class Fit:
             "wcs": [o.wcs for o in observations],
             "zero_points": bands.zero_points,
             "survey": [o.survey for o in observations],
-            "model": _name(item.model),
-            "latents": latent_columns(item.model, item.prior.names),
+            "models": _names(item.model, n),
+            "latents": latent_columns(item.model, len(bands.names)),
             "noise_normalisation": normalisation(item, observations),
         }
         stars = np.asarray(item.is_star)[:n]
@@ -94,7 +94,8 @@ class Fit:
 
     def __repr__(self) -> str:
         sources = f"{self.n} source{'' if self.n == 1 else 's'}"
-        return f"Fit({self.context['model']}, {sources} in {', '.join(self.bands)}; {self.outcome.value})"
+        models = ", ".join(dict.fromkeys(self.context["models"]))
+        return f"Fit({models}, {sources} in {', '.join(self.bands)}; {self.outcome.value})"
 
     @property
     def quantities(self) -> np.ndarray:
@@ -171,7 +172,9 @@ class Fit:
             Flag.SECOND_MODE: np.asarray(self.result.second_mode)[:n],
             Flag.FAILED: np.full(n, not self._finite),
             Flag.LOW_SNR: np.asarray(s.snr)[:n] < 3,
-            Flag.UNUSUAL: unusual(np.asarray(s.source_chi2)[:n], u, self.context["latents"]),
+            Flag.UNUSUAL: unusual(
+                np.asarray(s.source_chi2)[:n], np.asarray(s.source_pixels)[:n], u, self.context["latents"]
+            ),
         }
         return sum((int(flag) * np.asarray(bits, int) for flag, bits in rows.items()), start=np.zeros(n, int))
 
@@ -222,8 +225,10 @@ class Fit:
         return np.nan_to_num(rho).max(1, initial=0) > 0.7
 
 
-def _name(model: AbstractGalaxy) -> str:
-    return ", ".join(type(one).__name__ for one in (model.models if isinstance(model, Mix) else (model,)))
+def _names(model: AbstractGalaxy, n: int) -> list[str]:
+    """Of each source's galaxy model."""
+    each = [model.models[i] for i in model.which[:n]] if isinstance(model, Mix) else [model] * n
+    return [type(one).__name__ for one in each]
 
 
 def _narrow(observation, frame):

@@ -116,7 +116,7 @@ class FreeForm(AbstractLatentGalaxy):
         """The field is normal as it is."""
         return None
 
-    def drawn(self) -> FreeForm:
+    def without_prior(self) -> FreeForm:
         """Itself."""
         return self
 

@@ -76,7 +76,7 @@ class AbstractLatentGalaxy(AbstractGalaxy):
         """Carries N(0, 1) to the distribution of latent vectors (flowjax); None if that is N(0, 1)."""
 
     @abstractmethod
-    def drawn(self) -> AbstractGalaxy:
+    def without_prior(self) -> AbstractGalaxy:
         """The galaxy with arrays alone, as it is drawn: what only its prior needs is left out."""
 
 

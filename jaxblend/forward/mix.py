@@ -12,7 +12,7 @@ from jaxtyping import Int
 
 from jaxblend.forward.galaxies import AbstractGalaxy, AbstractLatentGalaxy
 
-__all__ = ["Mix", "source_axes"]
+__all__ = ["Mix", "latent_vectors", "source_axes"]
 
 
 class Mix(AbstractGalaxy):
@@ -67,16 +67,16 @@ class Mix(AbstractGalaxy):
 
     @property
     def latents(self) -> list[tuple[tuple[str, ...], Any]]:
-        """Names of each latent vector's numbers, and what carries N(0, 1) to its distribution (or None)."""
+        """Of every model that has any: see `latent_vectors`."""
         return [
             (tuple(f"{name}_{i}" for name in model.latent_names), model.latent_bijection)
             for i, model in enumerate(self.models)
             if isinstance(model, AbstractLatentGalaxy)
         ]
 
-    def drawn(self) -> Mix:
-        """With every model as it is drawn."""
-        models = tuple(m.drawn() if isinstance(m, AbstractLatentGalaxy) else m for m in self.models)
+    def without_prior(self) -> Mix:
+        """With what only the prior needs left out of every model."""
+        models = tuple(m.without_prior() if isinstance(m, AbstractLatentGalaxy) else m for m in self.models)
         return Mix(models, self.which)
 
     def amplitudes(self, shape, kx, ky):
@@ -101,13 +101,20 @@ class Mix(AbstractGalaxy):
     def _each(self, shape):
         """Every model with the parameters that it uses."""
         place = {name: i for i, name in enumerate(self.shape_names)}
-        return [(m, shape[np.array([place[name] for name in self._names(i)])]) for i, m in enumerate(self.models)]
+        return [(m, shape[np.array([place[name] for name in self._names(i)], int)]) for i, m in enumerate(self.models)]
 
     def _own(self, values):
         total = values[0]
         for i, value in enumerate(values[1:], start=1):
             total = jnp.where(self.which == i, value, total)
         return total
+
+
+def latent_vectors(model: AbstractGalaxy) -> list[tuple[tuple[str, ...], Any]]:
+    """Names of the numbers of each latent vector, and what carries N(0, 1) to its distribution, or None."""
+    if isinstance(model, Mix):
+        return model.latents
+    return [(model.latent_names, model.latent_bijection)] if isinstance(model, AbstractLatentGalaxy) else []
 
 
 def source_axes(model: AbstractGalaxy) -> Any:

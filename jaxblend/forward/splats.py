@@ -47,19 +47,17 @@ def _transform(place, root, share, kx, ky):
 def _transform_jvp(primals, tangents):
     """Sums over the splats with other weights, so that slopes by many parameters are one product of matrices."""
     place, root, share, kx, ky = primals
+    still = [isinstance(dot, SymbolicZero) for dot in tangents]
+    moved = [jnp.zeros_like(at) if zero else dot for at, dot, zero in zip(primals, tangents, still, strict=True)]
     (x, y), (first, across, second) = place.T, root.T
-    (dx, dy), (d_first, d_across, d_second) = tangents[0].T, tangents[1].T
+    (dx, dy), (d_first, d_across, d_second), d_share, kx_dot, ky_dot = moved[0].T, moved[1].T, *moved[2:]
     waves = _waves(place, root, kx, ky)
     # Half the exponent's quadratic form in k, by the entries of the Cholesky factor.
     form = first * d_first, first * d_across + across * d_first, across * d_across + second * d_second
-    weights = jnp.concatenate([tangents[2], *(share * w for w in (dx, dy, *form))])
+    weights = jnp.concatenate([d_share, *(share * w for w in (dx, dy, *form))])
     by_share, at_x, at_y, xx, xy, yy = jnp.split(_summed(weights, *waves), 6)
     slope = by_share - 1j * (kx * at_x + ky * at_y) - (kx * kx * xx + kx * ky * xy + ky * ky * yy)
-    moved = [isinstance(dot, SymbolicZero) for dot in tangents[3:]]
-    if not all(moved):
-        kx_dot, ky_dot = (
-            jnp.zeros_like(k) if zero else d for k, d, zero in zip((kx, ky), tangents[3:], moved, strict=True)
-        )
+    if not all(still[3:]):
         form = first * first, first * across, across * across + second * second
         weights = jnp.concatenate([share * w for w in (x, y, *form)])
         at_x, at_y, xx, xy, yy = jnp.split(_summed(weights, *waves), 5)

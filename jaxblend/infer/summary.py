@@ -25,6 +25,7 @@ class Summary(eqx.Module):
     chi2: Float[Array, " C"]
     pixels: Float[Array, " C"]
     source_chi2: Float[Array, " K"]
+    source_pixels: Float[Array, " K"]
     snr: Float[Array, " K"]
     blendedness: Float[Array, " K"]
     unmasked: Float[Array, " K"]
@@ -65,10 +66,10 @@ def _quantities_of_one(u, seed, is_star, model, blend, reference):
 
 
 def _diagnostics(u, blend):
-    """chi2 and pixels per band; chi2 per pixel under each source, S/N, blendedness, unmasked share of its light."""
+    """chi2 and pixels per band; of each source chi2 per pixel under it, how many those are, S/N and so on."""
     sources = blend.sources(u)
     chi2 = pixels = jnp.zeros(blend.n_bands, u.dtype)
-    power = light = everything = overlap = seen = weighted = norm = jnp.zeros(u.shape[0])
+    power = light = everything = overlap = seen = weighted = norm = squares = jnp.zeros(u.shape[0])
     for exposure, bands in blend.with_bands():
         each, whole = images_and_power(in_bands(sources, bands), exposure.frame, exposure.transfer)
         total = each.sum(0)
@@ -87,12 +88,14 @@ def _diagnostics(u, blend):
         share = jnp.maximum(each, 0.0) * jnp.sqrt(white) * used
         weighted += (share * residual2).sum((1, 2, 3))
         norm += share.sum((1, 2, 3))
+        squares += (share**2).sum((1, 2, 3))
     tiny = jnp.finfo(u.dtype).tiny
     blended = jnp.clip(1 - light / jnp.maximum(overlap, tiny), 0.0, 1.0)
     return (
         chi2,
         pixels,
         weighted / jnp.maximum(norm, tiny),
+        norm**2 / jnp.maximum(squares, tiny),
         jnp.sqrt(power),
         blended,
         jnp.minimum(seen / jnp.maximum(everything, tiny), 1.0),

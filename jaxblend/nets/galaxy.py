@@ -75,7 +75,7 @@ class NeuralGalaxy(AbstractLatentGalaxy):
         """``flow``."""
         return self.flow
 
-    def drawn(self) -> NeuralGalaxy:
+    def without_prior(self) -> NeuralGalaxy:
         """Without the flow."""
         return NeuralGalaxy(self.decoder, None, self.latent)
 

@@ -13,8 +13,8 @@ from flowjax.bijections import AbstractBijection, Chain, Indexed, TriangularAffi
 from jaxtyping import Array, Float
 from paramax import unwrap
 
-from jaxblend.forward.galaxies import AbstractGalaxy, AbstractLatentGalaxy
-from jaxblend.forward.mix import Mix
+from jaxblend.forward.galaxies import AbstractGalaxy
+from jaxblend.forward.mix import latent_vectors
 from jaxblend.priors.bijections import Ellipticity, Interval
 from jaxblend.priors.population import Population
 
@@ -84,7 +84,7 @@ def population_prior(
     loc[flux] = to_log * (p.magnitude + p.mean_colours(bands) - np.asarray(zero_point))
     root[flux, flux] = to_log * magnitude_root
 
-    vectors = _latents(model)
+    vectors = latent_vectors(model)
     latent = {name for names_of_one, _ in vectors for name in names_of_one}
     for i, name in enumerate(model.shape_names, start=2 + n_bands):
         loc[i], root[i, i] = (0.0, 1.0) if name in latent else shape_prior(p, name)
@@ -104,13 +104,6 @@ def population_prior(
             where = jnp.array([names.index(name) for name in names_of_one])
             bijection = Chain([bijection, Indexed(flow, where, (size,))])
     return Prior(bijection, names)
-
-
-def _latents(model: AbstractGalaxy):
-    """Names of the numbers of every latent vector, and what carries N(0, 1) to its distribution."""
-    if isinstance(model, Mix):
-        return model.latents
-    return [(model.latent_names, model.latent_bijection)] if isinstance(model, AbstractLatentGalaxy) else []
 
 
 def shape_prior(p: Population, name: str) -> tuple[float, float]:

@@ -35,6 +35,8 @@ try:
     from jaxblend.sampling.numpyro_sites import (
         checked_sites,
         flux_sites,
+        latent_site,
+        latent_sites,
         layout_of,
         of_event,
         shape_site,
@@ -179,7 +181,7 @@ def numpyro_model(
     - ``log_flux`` (n, C): natural logarithm, in the unit of the first exposure of each band, so that it needs no zero
       point;
     - the galaxy model's shape parameters: ``log_radius`` (n,) of arcsec, which depends on the first band's flux; ``g``
-      (n, 2), and ``log_ratio``, ``shear_ratio``, ``sersic_index`` (n,) where the model has them;
+      (n, 2), and ``log_ratio``, ``shear_ratio``, ``sersic_index`` (n,) or ``latent`` (n, L) where the model has them;
     - ``logit_fraction`` (n, C): logit of the bulge's share of the flux in each band.
 
     Deterministic sites are ``flux`` (n, C); ``radius`` (n,), half-light in arcsec, ``shear`` (n, 2) and
@@ -236,12 +238,13 @@ def numpyro_model(
         given = checked_sites(sites or {}, dict(layout), n)
         scatter = position_scatter or max(float(o.frame.pixel_scale) for o in group)
         flux = flux_sites(population or Population(), layout, bands.names, zero_points)
+        known = flux | {site: latent_site(*vector) for site, vector in latent_sites(model).items()}
         own = {
             name: shape_site(population or Population(), name, flux)
             for name, _ in layout[2:]
-            if name not in given | flux
+            if name not in given | known
         }
-        priors = {"offset": dist.Normal(jnp.zeros(2), scatter).to_event(1)} | flux | own | given
+        priors = {"offset": dist.Normal(jnp.zeros(2), scatter).to_event(1)} | known | own | given
     else:
         priors = {"vector": pushed(dist.Normal(jnp.zeros(prior.size), 1.0).to_event(1), prior.bijection)}
         layout = (("vector", (prior.size,)),)

@@ -15,22 +15,48 @@ from jax.tree_util import Partial
 from jaxtyping import Float
 
 from jaxblend.forward.galaxies import AbstractGalaxy
+from jaxblend.forward.mix import latent_vectors
 from jaxblend.priors import Population
 from jaxblend.priors.bijections import Ellipticity, Interval
 from jaxblend.priors.prior import BOUNDS, RADIUS_AT, SHEAR_LIMIT, shape_prior
 from jaxblend.sampling.pushed import pushed
 
-__all__ = ["checked_sites", "flux_sites", "layout_of", "of_event", "shape_site", "without_arrays"]
+__all__ = [
+    "checked_sites",
+    "flux_sites",
+    "latent_site",
+    "latent_sites",
+    "layout_of",
+    "of_event",
+    "shape_site",
+    "without_arrays",
+]
 
 _TO_LOG = -np.log(10) / 2.5  # from magnitude to log flux
 
 
 def layout_of(model: AbstractGalaxy, n_bands: int) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """Sites in the order of the physical vector."""
-    shape = [("g", (2,)) if name == "g1" else (name, ()) for name in model.shape_names if name != "g2"]
+    latent = latent_sites(model)
+    first = {names[0]: (site, (len(names),)) for site, (names, _) in latent.items()}
+    rest = {"g2"}.union(*(names[1:] for names, _ in latent.values()))
+    own = {"g1": ("g", (2,))} | first
+    shape = [own.get(name, (name, ())) for name in model.shape_names if name not in rest]
     several = model.n_components > 2
     logits = [(f"logit_fraction{j if several else ''}", (n_bands,)) for j in range(model.n_components - 1)]
     return (("offset", (2,)), ("log_flux", (n_bands,)), *shape, *logits)
+
+
+def latent_sites(model: AbstractGalaxy) -> dict[str, tuple[tuple[str, ...], Any]]:
+    """Site of every latent vector, with what `latent_vectors` says of it."""
+    vectors = latent_vectors(model)
+    return {"latent" if len(vectors) == 1 else f"latent_{i}": vector for i, vector in enumerate(vectors)}
+
+
+def latent_site(names: Sequence[str], bijection) -> dist.Distribution:
+    """The distribution of a latent vector."""
+    normal = dist.Normal(jnp.zeros(len(names)), 1.0).to_event(1)
+    return normal if bijection is None else pushed(normal, bijection)
 
 
 def flux_sites(p: Population, layout, bands: Sequence[str], zero_points) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxblend.forward.free_form import FreeForm, Lattice
-from jaxblend.forward.galaxies import BulgeDisk, Exponential, Sersic
+from jaxblend.forward.galaxies import BulgeDisk, Exponential, Sersic, Star
 from jaxblend.forward.mix import Mix
 from jaxblend.priors import population_prior
 
@@ -34,6 +34,13 @@ def test_each_source_is_drawn_by_its_own_model():
         np.testing.assert_allclose(
             one.half_light_radius(shape, fractions), model.half_light_radius(alone, fractions), rtol=1e-6
         )
+
+
+def test_a_star_uses_no_shape():
+    mix = Mix.of([Star(), Exponential()], slots=2)
+    assert mix.shape_names == ("log_radius", "g1", "g2")
+    star = [type(model).__name__ for model in mix.models].index("Star")
+    np.testing.assert_array_equal(own(mix, star).amplitudes(jnp.array([0.2, 0.1, 0.3]), K, K), 1.0)
 
 
 def test_one_model_for_all_is_that_model():

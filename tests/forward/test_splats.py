@@ -57,3 +57,34 @@ def test_the_radius_of_one_gaussian_is_known_to_a_hundredth_and_has_a_slope():
     value, slope = jax.value_and_grad(radius)(0.8)
     assert value == pytest.approx(0.8 * np.sqrt(2 * np.log(2)), rel=0.007)
     assert slope == pytest.approx(float(value) / 0.8, rel=1e-3)
+
+
+def plain(place, root, share, kx, ky):
+    """The transform as it is written in books, for automatic differentiation."""
+    x, y = place.T[:, :, None, None]
+    first, across, second = root.T[:, :, None, None]
+    form = (first * kx + across * ky) ** 2 + (second * ky) ** 2
+    return jnp.tensordot(share.astype(complex), jnp.exp(-0.5 * form - 1j * (kx * x + ky * y)), 1)
+
+
+@pytest.mark.parametrize("moved", [(0,), (1,), (2,), (3,), (0, 1, 2, 3, 4)], ids=str)
+def test_its_slopes_are_those_of_automatic_differentiation(splats, moved):
+    rng = np.random.default_rng(4)
+    row_and_column = (1, 5), (4, 1)
+    parts = [splats.place, splats.root, splats.share, *(rng.uniform(-3, 3, shape) for shape in row_and_column)]
+    along = [rng.normal(size=parts[i].shape) for i in moved]
+
+    def slopes(function, parts, along):
+        def of(some):
+            given = dict(zip(moved, some, strict=True))
+            return function(*(given.get(i, part) for i, part in enumerate(parts)))
+
+        some = [parts[i] for i in moved]
+        return jax.jvp(of, (some,), (along,)), jax.grad(lambda some: jnp.abs(of(some)).sum())(some)
+
+    with jax.enable_x64(True):
+        both = [
+            jax.jit(slopes, static_argnums=0)(function, parts, along)
+            for function in (lambda place, root, share, *k: transform(Splats(place, root, share), *k), plain)
+        ]
+    jax.tree.map(lambda found, expected: np.testing.assert_allclose(found, expected, atol=1e-11), *both)

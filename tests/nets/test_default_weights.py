@@ -47,7 +47,7 @@ def test_a_galaxy_of_the_prior_is_fitted_and_a_mix_keeps_to_its_models(galaxy):
     z = galaxy.flow.transform(jax.random.normal(jax.random.key(4), (galaxy.latent,)))
     shape = jnp.concatenate([jnp.array([np.log(0.8), 0.2, -0.1]), z])
     places, fluxes = np.array([[18.3, 20.1], [31.0, 22.4]]), np.array([[6000.0, 9000.0], [2000.0, 2500.0]])
-    parts = [galaxy.drawn(), jb.BulgeDisk()]
+    parts = [galaxy.without_prior(), jb.BulgeDisk()]
     shapes = [shape, jnp.array([np.log(0.5), -0.1, 0.1, np.log(0.5), 1.0])]
     drawn = [
         images(

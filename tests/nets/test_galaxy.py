@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxblend as jb
 from jaxblend.io.weights import read_weights, write_weights
 from jaxblend.nets.decoder import SplatDecoder
 from jaxblend.nets.flow import FlowSize, make_flow
@@ -64,3 +65,20 @@ def test_files_that_are_not_weights_are_named(path, tmp_path):
     write_weights({**arrays, first: arrays[first] * np.nan}, card, tmp_path / "d.safetensors")
     with pytest.raises(ValueError, match="not finite"):
         NeuralGalaxy.load(tmp_path / "d.safetensors")
+
+
+def test_numpyro_draws_its_latent_vector_through_the_flow(galaxy):
+    numpyro = pytest.importorskip("numpyro")
+    noise = np.random.default_rng(0).normal(size=(1, 16, 16))
+    observation = jb.Observation(noise, 1.0, jb.GaussianPSF(0.7), pixel_scale=0.2, bands="r", zero_point=27.0)
+    model = jb.numpyro_model(observation, [[8.0, 8.0]], model=galaxy)
+
+    @jax.jit
+    def density(key):
+        sites = numpyro.handlers.trace(numpyro.handlers.seed(model, key)).get_trace()
+        latent = sites["latent"]["value"]
+        return latent, sites["latent"]["fn"].log_prob(latent), galaxy.flow.inverse_and_log_det(latent[0])
+
+    latent, found, (u, log_det) = density(jax.random.key(2))
+    assert latent.shape == (1, LATENT)
+    np.testing.assert_allclose(found, [jax.scipy.stats.norm.logpdf(u).sum() + log_det], rtol=1e-4)

@@ -12,6 +12,7 @@ import scipy.special
 import scipy.stats
 
 import jaxblend as jb
+from jaxblend.forward.free_form import Lattice
 from jaxblend.priors.prior import population_prior
 
 pytest.importorskip("numpyro")
@@ -162,8 +163,13 @@ def _half_light(radius, share, ratio):
     return scipy.optimize.brentq(excess, 0.01 * radius, 10 * radius)
 
 
-@pytest.mark.parametrize("galaxy", [jb.BulgeDisk(), jb.Sersic(), jb.Exponential()], ids=lambda g: type(g).__name__)
-@pytest.mark.parametrize("bands", ["r", "grz", ["odd", "r"]], ids="".join)
+FREE = jb.FreeForm(Lattice.of(2, spacing=0.9, reach=2.5, correlation=0.6, contrast=0.8))
+
+
+GALAXIES = [(jb.BulgeDisk(), "r"), (jb.BulgeDisk(), "grz"), (jb.Sersic(), ["odd", "r"]), (FREE, "gr")]
+
+
+@pytest.mark.parametrize(("galaxy", "bands"), GALAXIES, ids=lambda part: getattr(type(part), "__name__", part))
 def test_the_sites_have_the_density_of_the_prior_of_fit(galaxy, bands):
     changed = jb.Population(magnitude=23.0, log_radius=-0.8, ellipticity_scatter=0.3, bulge_logit=-1.0)
     with jax.enable_x64(True):
