@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 HELD_OUT = 1_000_000  # folded into the seed: galaxies that no step has seen
 SHOWN, DRAWN, JUDGED = 10, 40, 256
+NEEDED = "flax", "optax", "orbax.checkpoint", "safetensors"
+DECODER = "morphology", "training"  # what of the configuration a decoder depends on
+FLOW = *DECODER, "flow", "flow_training", "flow_galaxies"
+JUDGEMENT = "held_out.json"
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,8 @@ class Train:
 
     First the decoder (with the encoder that trains it), then the flow of its latent vectors, in the same folder. The
     second writes galaxy.safetensors, which `jaxblend.NeuralGalaxy.load` reads. Each has its learning curve and
-    pictures. A run that was ended goes on where it was, to the same weights.
+    pictures. A run that was ended goes on where it was, to the same weights. Another configuration needs another
+    folder; so do more steps, since the learning rate falls over all of them.
 
     For example:
 
@@ -47,15 +54,35 @@ class Train:
 
     def run(self, console: Console) -> None:
         """Train, and write what came of it."""
+        _check_installed()
         from jaxblend.io.atomic import write_json
         from jaxblend.train.config import Config, read_config
 
         config = Config() if self.config is None else read_config(self.config)
+        self._check_folder(config)
         folder = self.out / self.network
         folder.mkdir(parents=True, exist_ok=True)
         files = {"options": write_json(described("train", self) | {"config": asdict(config)}, folder / "options.json")}
-        files |= _morphology(config, folder, console) if self.network == "morphology" else self._flow(config, console)
+        try:
+            files |= (
+                _morphology(config, folder, console) if self.network == "morphology" else self._flow(config, console)
+            )
+        except FloatingPointError as error:
+            table = "training" if self.network == "morphology" else "flow_training"
+            raise ValueError(f"{error} in [{table}] of --config, and remove {folder}") from error
         say_files(console, self.out, files)
+
+    def _check_folder(self, config: Config) -> None:
+        """See that networks in the folder were trained as is told now, and that a flow has a decoder."""
+        morphology = self.out / "morphology"
+        if self.network == "flow" and not _has_checkpoints(morphology):
+            raise FileNotFoundError(
+                f"{morphology} has no trained network, whose latent vectors the flow learns: train it first, with "
+                f"jaxblend train morphology --out {self.out}"
+            )
+        _check_same(config, morphology, DECODER)
+        if self.network == "flow":
+            _check_same(config, self.out / "flow", FLOW)
 
     def _flow(self, config: Config, console: Console) -> dict[str, Path]:
         """The flow, and the galaxy model of both."""
@@ -79,7 +106,8 @@ class Train:
         flow, state = _run(
             make_flow(config.morphology.latent, config.flow, seed), loss, config.flow_training, folder, console
         )
-        about = _about(config, before, state)
+        judgement = self.out / "morphology" / JUDGEMENT
+        about = _about(config, before, state, json.loads(judgement.read_text()) if judgement.is_file() else {})
         path = write_galaxy(model.decoder, flow, config.flow, about, self.out / "galaxy.safetensors")
         images = prior_draws(model.decoder, flow, jax.random.fold_in(seed, HELD_OUT), side=side, n=DRAWN)
         old = jax.random.uniform(jax.random.fold_in(seed, HELD_OUT + 1), (DRAWN, 1))
@@ -93,26 +121,57 @@ class Train:
         }
 
 
+def _check_installed() -> None:
+    """See that all is there before the first step: what writes the weights is needed only after the last."""
+    for name in NEEDED:
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise ValueError(f'training needs {name} ({error}): pip install "jaxblend[nets]"') from error
+
+
+def _check_same(config: Config, folder: Path, names: Sequence[str]) -> None:
+    """See that a network in a folder, if there is one, was trained by the same configuration."""
+    from jaxblend.train.config import differences
+
+    if not _has_checkpoints(folder):
+        return
+    options = json.loads((folder / "options.json").read_text(encoding="utf-8"))
+    if differing := differences(config, options.get("config", {}), names):
+        raise ValueError(
+            f"{folder} has a network that was trained with {', '.join(differing)}: give that configuration or "
+            "another --out"
+        )
+
+
+def _has_checkpoints(folder: Path) -> bool:
+    # Each is a folder named by its step; those not yet whole have longer names.
+    return any(path.name.isdigit() for path in (folder / "checkpoints").glob("*"))
+
+
 def _morphology(config: Config, folder: Path, console: Console) -> dict[str, Path]:
     """The autoencoder."""
     import jax
     import numpy as np
 
+    from jaxblend.io.atomic import write_json
     from jaxblend.plot.training import reconstructions_picture
     from jaxblend.train.morphology import make, negative_elbo
     from jaxblend.train.pictures import cosines, reconstructions
 
     seed, side = jax.random.key(config.training.seed), config.morphology.side
     loss = partial(negative_elbo, side=side, batch_size=config.training.batch_size)
+    (folder / JUDGEMENT).unlink(missing_ok=True)  # until these weights are judged
     model, state = _run(make(config.morphology, seed), loss, config.training, folder, console)
     unseen = jax.random.fold_in(seed, HELD_OUT)
     picture = reconstructions_picture(*reconstructions(model, unseen, side=side, n=SHOWN))
     apart = 1 - cosines(model, jax.random.fold_in(unseen, 1), side=side, n=JUDGED)
-    console.print(
-        f"held-out galaxies: median 1 - cosine {np.median(apart):.2e}, 90 % below {np.quantile(apart, 0.9):.2e}"
-    )
+    median, most = float(np.median(apart)), float(np.quantile(apart, 0.9))
+    console.print(f"held-out galaxies: median 1 - cosine {median:.2e}, 90 % below {most:.2e}")
+    judgement = {"one_minus_cosine_median": median, "one_minus_cosine_90_percent": most}
     return {
         **_history(state, folder, "nats of a galaxy above the noise"),
+        "judgement": write_json(judgement, folder / JUDGEMENT),
         "reconstructions": picture.save(folder / "reconstructions.png", dpi=80),
     }
 
@@ -148,7 +207,7 @@ def _history(state: State, folder: Path, label: str) -> dict[str, Path]:
     }
 
 
-def _about(config: Config, morphology: State, flow: State) -> dict[str, Any]:
+def _about(config: Config, morphology: State, flow: State, judgement: dict[str, float]) -> dict[str, Any]:
     """What the card of the weights says of where they come from."""
     from importlib.metadata import version
 
@@ -160,6 +219,7 @@ def _about(config: Config, morphology: State, flow: State) -> dict[str, Any]:
             "validation_loss": float(morphology.best_loss),
             "steps": int(morphology.step),
             "flow_validation_loss": float(flow.best_loss),
+            **judgement,
         },
         "limits": "Trained on drawn galaxies, not on real ones; seen with pixels of 0.11 to 0.3 half-light radii.",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +34,13 @@ class FlowSize:
     width: int = 48
     knots: int = 8
     interval: float = 5.0
+
+    def __post_init__(self):
+        for name in ("layers", "width", "knots"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 < self.interval < math.inf:
+            raise ValueError(f"interval must be a finite number above 0, got {self.interval}")
 
 
 def make_flow(latent: int, size: FlowSize, key) -> AbstractBijection:

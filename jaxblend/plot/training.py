@@ -43,7 +43,7 @@ def reconstructions_picture(
     figure = Picture(figsize=(PANEL * len(seen), 4 * PANEL), layout=ConstrainedLayoutEngine())
     panels = np.reshape(figure.subplots(4, len(seen)), (4, -1))
     for column, images in zip(panels.T, zip(seen, true, decoded, strict=True), strict=True):
-        top = np.percentile(images[1].mean(0), TOP)
+        top = float(np.percentile(images[1].mean(0), TOP))
         for axes, image in zip(column, images, strict=False):
             axes.imshow(_colours(image, top), origin="lower")
         column[3].imshow((images[1] - images[2])[1], origin="lower", cmap=RESIDUAL_MAP, vmin=-5, vmax=5)
@@ -64,7 +64,7 @@ def draws_picture(components: Float[np.ndarray, "n 2 h w"], shares: Float[np.nda
     for axes, images, share in zip(panels, components, shares, strict=False):
         old, young = share[:, None, None] * images
         bands = np.stack([0.5 * old + 1.5 * young, 1.5 * old + 0.5 * young])
-        axes.imshow(_colours(bands, np.percentile(bands.mean(0), TOP)), origin="lower")
+        axes.imshow(_colours(bands, float(np.percentile(bands.mean(0), TOP))), origin="lower")
     return figure
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxblend.io.atomic import to_json
 from jaxblend.nets.flow import FlowSize
 from jaxblend.train.loop import Schedule
 from jaxblend.train.morphology import Morphology
 
-__all__ = ["Config", "read_config"]
+__all__ = ["Config", "differences", "read_config"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,10 @@ class Config:
     flow_training: Schedule = dataclasses.field(default_factory=lambda: Schedule(steps=6000, batch_size=256))
     flow_galaxies: int = 20_000
 
+    def __post_init__(self):
+        if self.flow_galaxies < 1:
+            raise ValueError(f"flow_galaxies must be at least 1, got {self.flow_galaxies}")
+
 
 def read_config(path: str | os.PathLike) -> Config:
     """Read a file; what it leaves out has its default.
@@ -44,7 +51,7 @@ def read_config(path: str | os.PathLike) -> Config:
     FileNotFoundError
         If there is none.
     ValueError
-        If it is not TOML, has a name that means nothing, or a value of the wrong kind.
+        If it is not TOML, has a name that means nothing, or a value of the wrong kind or out of range.
     """
     path = Path(path)
     try:
@@ -54,13 +61,41 @@ def read_config(path: str | os.PathLike) -> Config:
     return _filled(Config(), found, str(path))
 
 
+def differences(config: Config, stored: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Entries in which a configuration differs from one that was read from JSON, and what each has.
+
+    Parameters
+    ----------
+    config
+        What is told now.
+    stored
+        What was told then.
+    names
+        Of the tables, and of entries outside of them, that are compared.
+    """
+    then, now = _entries(stored, names), _entries(json.loads(to_json(dataclasses.asdict(config))), names)
+    both = {name: (then.get(name), now.get(name)) for name in then | now}
+    return [f"{name} = {a} (now {b})" for name, (a, b) in both.items() if a != b]
+
+
+def _entries(config: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Entries of tables under dotted names."""
+    found = {}
+    for name in names:
+        value = config.get(name)
+        found |= {f"{name}.{key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
+    return found
+
+
 def _filled(default: Any, found: dict[str, Any], where: str) -> Any:
     names = [field.name for field in dataclasses.fields(default)]
     if unknown := sorted(set(found) - set(names)):
         raise ValueError(f"{where} has {unknown}, expected some of {names}")
-    return dataclasses.replace(
-        default, **{name: _value(getattr(default, name), value, f"{where}: {name}") for name, value in found.items()}
-    )
+    values = {name: _value(getattr(default, name), value, f"{where}: {name}") for name, value in found.items()}
+    try:
+        return dataclasses.replace(default, **values)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
 
 
 def _value(default: Any, value: Any, where: str) -> Any:
@@ -69,7 +104,8 @@ def _value(default: Any, value: Any, where: str) -> Any:
             raise ValueError(f"{where} must be a table, got {value!r}")
         return _filled(default, value, where)
     if isinstance(default, tuple):
-        value = tuple(value) if isinstance(value, list) else value
+        if isinstance(value, list) and all(type(one) is type(default[0]) for one in value):
+            value = tuple(value)
     elif isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not type(default):

@@ -41,9 +41,9 @@ class Morphology:
     hidden
         Units of the decoder's layers.
     features
-        Channels of the encoder's convolutions; each halves the image.
+        Channels of the encoder's convolutions, each a multiple of 8; each convolution halves the image.
     side
-        Pixels of a training image along each axis.
+        Pixels of a training image along each axis; 4 are left after the convolutions.
     """
 
     latent: int = 16
@@ -51,6 +51,16 @@ class Morphology:
     hidden: int = 128
     features: tuple[int, ...] = (16, 32, 48, 64)
     side: int = 64
+
+    def __post_init__(self):
+        for name in ("latent", "splats", "hidden"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not self.features or not all(n > 0 and n % 8 == 0 for n in self.features):
+            raise ValueError(f"features must be one or more multiples of 8, got {list(self.features)}")
+        n = len(self.features)
+        if self.side != 4 << n:
+            raise ValueError(f"side must be {4 << n}, of which {n} features leave 4 pixels, got {self.side}")
 
 
 def make(config: Morphology, key) -> Autoencoder:

@@ -1,14 +1,21 @@
 """The command that trains: morphology, then the flow, then a file that galaxies are made of."""
 
+import json
+import sys
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 import jaxblend as jb
 from jaxblend.cli.main import main
+from jaxblend.io.atomic import write_json
 from jaxblend.io.tables import read_table
 from jaxblend.io.weights import read_weights
 
 pytest.importorskip("flax")
+
+from jaxblend.train.config import read_config
 
 CONFIG = """
 flow_galaxies = 64
@@ -19,7 +26,7 @@ hidden = 16
 features = [8, 8]
 side = 16
 [training]
-steps = {steps}
+steps = 20
 batch_size = 8
 every = 10
 [flow]
@@ -35,7 +42,7 @@ every = 10
 @pytest.mark.slow
 def test_training_ends_in_galaxies_that_can_be_loaded(tmp_path, capsys):
     config = tmp_path / "run.toml"
-    config.write_text(CONFIG.format(steps=20))
+    config.write_text(CONFIG)
     run = ["--config", str(config), "--out", str(tmp_path / "out")]
     assert main(["train", "flow", *run]) == 2  # there is nothing yet whose latent vectors it could learn
     assert "train it first" in " ".join(capsys.readouterr().err.split())
@@ -52,3 +59,88 @@ def test_training_ends_in_galaxies_that_can_be_loaded(tmp_path, capsys):
     card = read_weights(tmp_path / "out" / "galaxy.safetensors")[1]
     assert card["config"]["morphology"]["splats"] == 6
     assert np.isfinite(card["figures"]["validation_loss"])
+    judgement = tmp_path / "out" / "morphology" / "held_out.json"
+    assert (
+        0 < json.loads(judgement.read_text())["one_minus_cosine_median"] == card["figures"]["one_minus_cosine_median"]
+    )
+    judgement.unlink()
+    assert main(["train", "flow", *run]) == 0  # the same configuration goes on, here from the end
+    again = read_weights(tmp_path / "out" / "galaxy.safetensors")[1]["figures"]
+    assert again == {name: card["figures"][name] for name in ("validation_loss", "steps", "flow_validation_loss")}
+
+
+@pytest.fixture
+def refused(tmp_path, capsys):
+    """Train into the folder "out", which must not work: the one line that was printed."""
+
+    def refused(network, old="", new=""):
+        (tmp_path / "run.toml").write_text(CONFIG.replace(old, new, 1))
+        run = ["train", network, "--config", str(tmp_path / "run.toml"), "--out", str(tmp_path / "out")]
+        assert main(run) == 2
+        printed = capsys.readouterr().err
+        assert printed.startswith("error: ")
+        assert len(printed.splitlines()) == 1
+        return printed
+
+    return refused
+
+
+@pytest.fixture
+def left(tmp_path):
+    """Leave what a run with the configuration above leaves in the folder "out", but for the weights."""
+
+    def left(network):
+        (tmp_path / "left.toml").write_text(CONFIG)
+        folder = tmp_path / "out" / network
+        (folder / "checkpoints" / "20").mkdir(parents=True)
+        write_json({"config": asdict(read_config(tmp_path / "left.toml"))}, folder / "options.json")
+
+    return left
+
+
+@pytest.mark.parametrize("package", ["optax", "orbax.checkpoint", "safetensors"])
+def test_what_is_not_installed_is_named(refused, monkeypatch, tmp_path, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert f"training needs {package} " in (printed := refused("morphology"))
+    assert 'pip install "jaxblend[nets]"' in printed
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("network", "table"), [("morphology", "training"), ("flow", "flow_training")])
+def test_a_loss_that_is_not_finite_says_what_to_lower(refused, left, monkeypatch, tmp_path, network, table):
+    def diverge(*_):
+        raise FloatingPointError("the validation loss is nan after 10 steps: lower learning_rate")
+
+    left("morphology")
+    monkeypatch.setattr("jaxblend.cli.train._morphology", diverge)
+    monkeypatch.setattr("jaxblend.cli.train.Train._flow", diverge)
+    expected = f"after 10 steps: lower learning_rate in [{table}] of --config, and remove {tmp_path / 'out' / network}"
+    assert expected in refused(network)
+
+
+def test_a_flow_needs_a_morphology(refused, tmp_path):
+    printed = refused("flow")
+    assert "train it first, with jaxblend train morphology --out" in printed
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("network", "old", "new", "where", "expected"),
+    [
+        ("morphology", "latent = 4", "latent = 8", "morphology", "morphology.latent = 4 (now 8)"),
+        ("morphology", "steps = 20", "steps = 40", "morphology", "training.steps = 20 (now 40)"),
+        ("flow", "splats = 6", "splats = 7", "morphology", "morphology.splats = 6 (now 7)"),
+        ("flow", "width = 8", "width = 9", "flow", "flow.width = 8 (now 9)"),
+        ("flow", "batch_size = 32", "batch_size = 16", "flow", "flow_training.batch_size = 32 (now 16)"),
+        ("flow", "galaxies = 64", "galaxies = 65", "flow", "flow_galaxies = 64 (now 65)"),
+    ],
+)
+def test_another_configuration_is_refused_in_the_same_folder(
+    refused, left, tmp_path, network, old, new, where, expected
+):
+    left("morphology")
+    left("flow")
+    before = (tmp_path / "out" / network / "options.json").read_text()
+    printed = refused(network, old, new)
+    assert f"out/{where} has a network that was trained with {expected}: give that configuration" in printed
+    assert (tmp_path / "out" / network / "options.json").read_text() == before

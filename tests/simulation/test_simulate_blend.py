@@ -2,6 +2,7 @@ import inspect
 
 import galsim
 import jax
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -147,6 +148,13 @@ def test_wrong_options_are_refused_before_anything_is_drawn(survey, call):
         call(survey, key=KEY, variance="poisson")
     with pytest.raises(TypeError, match="typed key"):
         call(survey, key=jax.random.PRNGKey(0))
+
+
+@pytest.mark.parametrize("size", [24.5, 24.0, "24", 3])
+def test_a_stamp_has_a_whole_number_of_pixels(survey, monkeypatch, size):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as where types are not checked
+    with pytest.raises(ValueError, match=f"stamp_size={size} pixels, expected a whole number of at least 4"):
+        simulate(survey, key=KEY, stamp_size=size)
 
 
 def test_wrong_input_is_refused(survey):
