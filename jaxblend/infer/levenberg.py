@@ -14,6 +14,8 @@ STUCK = 1e8  # damping beyond which there is no way down
 CONVERGED = 1e-2  # predicted decrease of the objective (half a chi2), or ...
 _RELATIVE = 1e-6  # ... of the objective itself, where float32 tells no more
 _LONGEST = 2.0  # step in any u
+_NEAR = 3.0  # times the promised decrease: further up, a gradient tells nothing of the curvature here
+_LEAST_CURVATURE = 0.2  # along a step, of what had been expected
 
 
 class Point(eqx.Module):
@@ -39,8 +41,12 @@ class State(eqx.Module):
     steps: Int[Array, ""]
 
 
-def descend(evaluate, begin: Point, most, least=CONVERGED, damping=DAMPING) -> State:
-    """Take at most ``most`` steps, until the promised decrease is negligible; ``evaluate`` makes a ``Point`` of u."""
+def descend(evaluate, begin: Point, most, least=CONVERGED, damping=DAMPING, learn=False) -> State:
+    """Take at most ``most`` steps, until the promised decrease is negligible; ``evaluate`` makes a ``Point`` of u.
+
+    To ``learn`` is to keep the curvature of the beginning, and to correct it by what gradients were found to be: those
+    that ``evaluate`` says are then left out.
+    """
 
     def step(state):
         here = state.point
@@ -50,6 +56,11 @@ def descend(evaluate, begin: Point, most, least=CONVERGED, damping=DAMPING) -> S
         promised = jnp.vdot(move, here.gradient) - 0.5 * jnp.vdot(move, here.hessian @ move)
         there = evaluate(here.u - move.reshape(here.u.shape))
         better = there.value < here.value
+        if learn:
+            near = there.value - here.value < _NEAR * jnp.abs(promised)
+            slope = there.gradient - here.gradient
+            learned = jnp.where(near, _corrected(here.hessian, -move, slope), here.hessian)
+            here, there = (eqx.tree_at(lambda p: p.hessian, point, learned) for point in (here, there))
         ratio = (here.value - there.value) / jnp.maximum(promised, 1e-6)
         change = jnp.where(ratio > 0.5, 0.2, jnp.where(ratio > 0.1, 1.0, 5.0))
         change = jnp.where(jnp.isinf(here.value), 1.0, jnp.where(better, change, 8.0))
@@ -65,6 +76,19 @@ def descend(evaluate, begin: Point, most, least=CONVERGED, damping=DAMPING) -> S
 
     start = jnp.asarray(jnp.inf, begin.value.dtype)
     return jax.lax.while_loop(going, step, State(begin, jnp.asarray(damping, start.dtype), start, jnp.asarray(0)))
+
+
+def _corrected(hessian: Float[Array, "n n"], step: Float[Array, " n"], change: Float[Array, " n"]):
+    """The curvature with which a step changes the gradient as it has, kept positive.
+
+    Damped BFGS: Powell 1978, Lecture Notes in Mathematics 630, 144, equations 5.8 and 5.9.
+    """
+    expected = hessian @ step
+    along, found = step @ expected, step @ change
+    share = jnp.where(found < _LEAST_CURVATURE * along, (1 - _LEAST_CURVATURE) * along / (along - found), 1.0)
+    change = share * change + (1 - share) * expected
+    new = hessian + jnp.outer(change, change) / (step @ change) - jnp.outer(expected, expected) / along
+    return jnp.where(jnp.isfinite(new).all(), new, hessian)
 
 
 def negligible(value, least=CONVERGED):

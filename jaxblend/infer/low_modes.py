@@ -7,6 +7,7 @@ gradient that decides where a fit ends is taken in pixels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -27,6 +28,7 @@ __all__ = ["LowModes", "low_modes", "low_normal_equations", "low_templates", "we
 
 #: Highest wavenumber, as a fraction of the Nyquist wavenumber of the pixels.
 _REACH = 0.55
+_TRUSTED = 0.1  # of the mean weight: a pixel that has as much is taken as it is
 
 
 class LowModes(eqx.Module):
@@ -41,8 +43,9 @@ def low_modes(exposure: Exposure, filler: Float[Array, "C H W"]) -> LowModes:
     """The low wavenumbers of an exposure, its masked pixels taken from ``filler``."""
     weight, used = exposure.root_weight**2, exposure.root_weight > 0
     white = jnp.sum(weight, (1, 2)) / jnp.maximum(jnp.sum(used, (1, 2)), 1)
-    # A pixel that weighs little counts little: the rest of it is filler, as all of a masked one is.
-    trust = jnp.minimum(1.0, weight / jnp.maximum(white, 1e-30)[:, None, None])
+    # A pixel that weighs very little counts little: the rest of it is filler, as all of a masked one is. One in which
+    # a bright source has added its photons is data.
+    trust = jnp.minimum(1.0, weight / jnp.maximum(_TRUSTED * white, 1e-30)[:, None, None])
     image = jnp.where(used, filler + trust * (exposure.image - filler), filler)
     modes, root, _ = weighted_modes(exposure, white, image)
     return eqx.tree_at(lambda m: m.data, modes, modes.data * root)
@@ -95,12 +98,18 @@ def _interpolate(transfer: Complex[Array, "*K C Ky Kx"], frame: Frame, ky, kx) -
     return corner(0, 0) + corner(0, 1) + corner(1, 0) + corner(1, 1)
 
 
-def low_normal_equations(u: Float[Array, "K D"], blend: Blend, modes: tuple[LowModes, ...], temperature: Any = 1.0):
+def low_normal_equations(
+    u: Float[Array, "K D"],
+    blend: Blend,
+    modes: tuple[LowModes, ...],
+    temperature: Any = 1.0,
+    held: Sequence[int] = (),
+):
     """J^T J (K D, K D), gradient (K D,) and value of the objective in the low wavenumbers.
 
-    The variance of the noise is raised by the ``temperature``.
+    The variance of the noise is raised by the ``temperature``. Shape parameters that are ``held`` count as constants.
     """
-    chain, sources = chain_rule(u, blend), blend.sources(u)
+    chain, sources = chain_rule(u, blend, held), blend.sources(u)
     hessian, gradient, value = jnp.eye(u.size, dtype=u.dtype), u.reshape(-1), 0.5 * jnp.sum(u**2)
 
     def band(flux, columns, data):
@@ -114,7 +123,7 @@ def low_normal_equations(u: Float[Array, "K D"], blend: Blend, modes: tuple[LowM
 
     for mode, bands in zip(modes, map(np.array, blend.bands), strict=True):
         some = in_bands(sources, bands)
-        parts = accumulate(band, some, mode.grid, mode.transfer, mode.data, chain[bands])
+        parts = accumulate(band, some, mode.grid, mode.transfer, mode.data, chain[bands], held)
         hessian, gradient = hessian + parts[0] / temperature, gradient + parts[1] / temperature
         value = value + 0.5 * parts[2] / temperature
     return hessian, gradient, value

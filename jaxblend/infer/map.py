@@ -1,13 +1,14 @@
 """Levenberg-Marquardt on the residual vector of a blend, from several starts, ending in exact normal equations.
 
-Three stages, each from where the last one ended: every start in the low wavenumbers; if several modes are within reach
-of the best one, each with the gradient taken in pixels and the low wavenumbers as its metric; the best one with the
-exact Jacobian.
+Three stages, each from where the last one ended: every start in the low wavenumbers, with latent vectors free only
+after all else; if several modes are within reach of the best one, each with the gradient taken in pixels and the low
+wavenumbers as its metric; the best one with the exact Jacobian.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxblend.forward.mix import latent_vectors
 from jaxblend.infer.columns import exact_normal_equations
 from jaxblend.infer.each import each
 from jaxblend.infer.levenberg import CONVERGED, DAMPING, STUCK, Point, State, decrement, descend, negligible
@@ -30,7 +32,7 @@ _STAGES = 4
 _SEARCHED = 2.0  # as _CONVERGED, while searching
 _SOFT = 300.0  # S/N to which the noise of the first search is raised: misfit of a bright galaxy moves no faint one
 _JACOBIANS = 40
-_STEPS_PER_JACOBIAN = 4
+_STEPS_PER_JACOBIAN = 16
 _FRESH = 0.5  # as much decrease may lie between a Jacobian and the point that it is reported for
 _RIVAL = 15.0  # of the objective above the best: further off, a mode is not followed
 _SECOND_MODE = 3.0  # of the objective above the best: the odds of the modes are then above 1 in 20
@@ -61,7 +63,7 @@ def maximum_a_posteriori(blend: Blend, starts: Float[Array, "S K D"] | None = No
     modes, fluxes = modes_and_fluxes(blend)
     if starts is None:
         starts = dispersed_starts(blend, modes, fluxes)
-    found, wanted = _distinct(_valued(_search(starts, blend, modes), blend))
+    found, wanted = _distinct(_valued(_searched(starts, blend, modes), blend))
     several = jnp.sum(wanted) > 1
     ended = jax.lax.map(lambda x: _follow(x[0], x[1], several, blend, modes), (found.u, wanted))
     bottom = each(lambda p: p.value - decrement(p), ended.point)
@@ -99,14 +101,30 @@ def polished(result: MapResult, blend: Blend) -> MapResult:
     )
 
 
-def _search(starts: Float[Array, "S K D"], blend: Blend, modes: tuple[LowModes, ...]) -> Point:
+def _searched(starts: Float[Array, "S K D"], blend: Blend, modes: tuple[LowModes, ...]) -> Point:
+    """Minima in the low wavenumbers; where a galaxy has latent numbers, these are freed once all else has settled."""
+    names = blend.model.shape_names
+    latent = [names.index(name) for vector, _ in latent_vectors(blend.model) for name in vector]
+    found = _search(starts, blend, modes, latent)
+    if not latent:
+        return found
+    found, apart = _distinct(found, reach=jnp.inf)  # values say little before structure is fitted
+
+    def freed(point):
+        u, wanted = point
+        return _descend_low(u, blend, modes, jnp.where(wanted, _SEARCH_STEPS, 0), enough=_SEARCHED)
+
+    return each(freed, (found.u, apart))
+
+
+def _search(starts: Float[Array, "S K D"], blend: Blend, modes: tuple[LowModes, ...], held: Sequence[int]) -> Point:
     """Every start's minimum in the low wavenumbers, first with the noise of a bright blend raised."""
     power = sum(jnp.sum(jnp.abs(mode.data) ** 2) for mode in modes)
     raised = jnp.maximum(1.0, power / _SOFT**2)
 
     def cooled(u, stage):
         temperature, most = stage
-        point = _descend_low(u, blend, modes, most, temperature, _SEARCHED)
+        point = _descend_low(u, blend, modes, most, temperature, _SEARCHED, held)
         return point.u, point
 
     def both(u):
@@ -117,9 +135,9 @@ def _search(starts: Float[Array, "S K D"], blend: Blend, modes: tuple[LowModes, 
     return each(both, starts)
 
 
-def _descend_low(u, blend, modes, most, temperature=1.0, enough=CONVERGED) -> Point:
+def _descend_low(u, blend, modes, most, temperature=1.0, enough=CONVERGED, held=()) -> Point:
     def evaluate(u):
-        hessian, gradient, value = low_normal_equations(u, blend, modes, temperature)
+        hessian, gradient, value = low_normal_equations(u, blend, modes, temperature, held)
         return Point(u, value, gradient, hessian)
 
     return descend(evaluate, Point.unknown(u), most, enough).point
@@ -135,7 +153,7 @@ def _valued(points: Point, blend: Blend) -> Point:
     return eqx.tree_at(lambda p: p.value, points, values)
 
 
-def _distinct(points: Point) -> tuple[Point, Bool[Array, " S"]]:
+def _distinct(points: Point, reach: float = _RIVAL) -> tuple[Point, Bool[Array, " S"]]:
     """Points from the best to the worst; which of them are within its reach, and apart from every better one."""
     order = jnp.argsort(_finite(points.value))
     points = jax.tree.map(lambda x: x[order], points)
@@ -144,7 +162,7 @@ def _distinct(points: Point) -> tuple[Point, Bool[Array, " S"]]:
         return jax.vmap(lambda other: jnp.max(_distance(other - u, hessian)))(points.u)
 
     apart = jax.vmap(farthest)(points.u, points.hessian) > _APART  # from the first index
-    near = jnp.isfinite(points.value) & (points.value - points.value[0] < _RIVAL)
+    near = jnp.isfinite(points.value) & (points.value - points.value[0] < reach)
     kept = [jnp.asarray(True)]
     for i in range(1, len(near)):
         kept.append(near[i] & jnp.all(jnp.stack([~kept[j] | apart[j, i] for j in range(i)])))
@@ -168,7 +186,7 @@ def _in_pixels(u: Float[Array, "K D"], blend: Blend, hessian: Float[Array, "KD K
 
 
 def _polish(u: Float[Array, "K D"], blend: Blend) -> tuple[Point, Int[Array, ""]]:
-    """Exact Jacobians, each kept for a few steps, until one was taken at the minimum."""
+    """Exact Jacobians, each corrected by a few steps, until one was taken at the minimum."""
 
     def body(carry):
         state, jacobians, _ = carry
@@ -177,7 +195,8 @@ def _polish(u: Float[Array, "K D"], blend: Blend) -> tuple[Point, Int[Array, ""]
 
         exact = Point(start, value, gradient, hessian)
         evaluate = functools.partial(_in_pixels, blend=blend, hessian=hessian)
-        state = descend(evaluate, exact, _STEPS_PER_JACOBIAN, damping=state.damping)
+        state = descend(evaluate, exact, _STEPS_PER_JACOBIAN, damping=state.damping, learn=True)
+        state = eqx.tree_at(lambda s: s.point.hessian, state, hessian)
         moved = (state.point.u - start).reshape(-1)
         near = 0.5 * moved @ hessian @ moved < _FRESH
         done = (state.promised < negligible(state.point.value)) & near | (state.damping > STUCK)

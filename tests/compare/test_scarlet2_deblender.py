@@ -30,6 +30,16 @@ def test_sources_come_out_with_their_flux(sky, given):
     assert "flux_g_err" not in result.catalog.colnames
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_source_beyond_the_edge_has_no_light(sky):
+    pytest.importorskip("scarlet2")
+    result = Scarlet2(max_steps=3)(sky.observation, np.concatenate([[[10.0, -0.9]], sky.positions[:1]]))
+    assert not result.images[0].any()
+    assert result.images[1].any()
+    assert list(result.catalog["flux_g"] > 0) == [False, True]
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_its_checks_are_left_as_they_were(empty_sky):
     scarlet2 = pytest.importorskip("scarlet2")
