@@ -22,7 +22,7 @@ class Scarlet2(Deblender):
     """scarlet2 with the steps, constraints and stopping rule of its quick-start guide.
 
     Sources whose positions are not given are those that `jaxblend.detect` finds. Centres stay where they are, fluxes
-    are those of the model in its box, and there are no errors. A source whose centre is outside the image cannot be
+    are those of the model in its box, and there are no errors. A source beyond the centres of the outermost pixels cannot be
     modelled and has no light. Every call compiles anew, which is most of its time.
 
     Attributes
@@ -55,7 +55,7 @@ class Scarlet2(Deblender):
         images = np.zeros((len(positions), *observation.image.shape), np.float32)
         fluxes, centers = np.zeros((len(positions), observation.n_bands)), positions.copy()
         height, width = observation.shape
-        inside = ((positions > -0.5) & (positions < (width - 0.5, height - 0.5))).all(1)
+        inside = ((positions >= 0) & (positions <= (width - 1, height - 1))).all(1)
         if inside.any():
             images[inside], fluxes[inside], centers[inside] = self._fit(scarlet2, observation, positions[inside])
         catalog = make_catalog(observation, centers, fluxes, name=self.name, version=version("scarlet2"))

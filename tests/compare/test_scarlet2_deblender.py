@@ -34,7 +34,7 @@ def test_sources_come_out_with_their_flux(sky, given):
 @pytest.mark.filterwarnings("ignore")
 def test_a_source_beyond_the_edge_has_no_light(sky):
     pytest.importorskip("scarlet2")
-    result = Scarlet2(max_steps=3)(sky.observation, np.concatenate([[[10.0, -0.9]], sky.positions[:1]]))
+    result = Scarlet2(max_steps=3)(sky.observation, np.concatenate([[[10.0, -0.4]], sky.positions[:1]]))
     assert not result.images[0].any()
     assert result.images[1].any()
     assert list(result.catalog["flux_g"] > 0) == [False, True]
