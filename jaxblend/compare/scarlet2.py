@@ -22,8 +22,8 @@ class Scarlet2(Deblender):
     """scarlet2 with the steps, constraints and stopping rule of its quick-start guide.
 
     Sources whose positions are not given are those that `jaxblend.detect` finds. Centres stay where they are, fluxes
-    are those of the model in its box, and there are no errors. A source beyond the centres of the outermost pixels cannot be
-    modelled and has no light. Every call compiles anew, which is most of its time.
+    are those of the model in its box, and there are no errors. A source beyond the centres of the outermost pixels
+    cannot be modelled and has no light. Every call compiles anew, which is most of its time.
 
     Attributes
     ----------

@@ -142,6 +142,7 @@ def _posterior(fit: Fit, method: str, drawn: Drawn, diagnostics: dict[str, Any])
         stars=fit.stars,
         diagnostics=diagnostics,
         fit=fit,
+        diverging=np.asarray(drawn.run[0].diverging) if method == "nuts" else None,
     )
 
 

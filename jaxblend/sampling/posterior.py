@@ -7,7 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from jaxblend.fitting.result import Fit, images_at
 
@@ -33,6 +33,8 @@ class Posterior:
         ``effective_draws`` and, of chains, ``r_hat`` of the worst quantity; ``k_hat`` of importance weights (above 0.7
         they cannot be trusted); ``divergences``; ``log_evidence`` and its standard error; ``modes`` in the proposal;
         ``density_error``, the scatter of the log density that was sampled about that in pixels.
+    diverging : ndarray or None
+        (chains, S), of NUTS: whether the trajectory to a draw diverged.
     """
 
     method: str
@@ -44,6 +46,12 @@ class Posterior:
     stars: np.ndarray
     diagnostics: dict[str, Any]
     fit: Fit | None = None
+    diverging: Bool[np.ndarray, "chains S"] | None = None
+
+    @property
+    def several_modes(self) -> bool:
+        """Whether the starts of the fit led to more than one solution with a share in what was sampled from."""
+        return self.diagnostics["modes"] > 1
 
     @property
     def draws(self) -> Float[np.ndarray, "S n Q"]:
@@ -100,7 +108,7 @@ class Posterior:
         return drawn[:, : chosen.shape[1], :, :height, :width]
 
     def to_arviz(self):
-        """An ArviZ ``InferenceData`` with the dimensions chain, draw, source; a variable per quantity."""
+        """An ArviZ ``InferenceData`` of chain, draw, source: a variable per quantity, and of NUTS divergences."""
         from jaxblend.sampling.storage import to_arviz
 
         return to_arviz(self)

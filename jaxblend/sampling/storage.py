@@ -21,7 +21,9 @@ _DIMENSIONS = {
     "quantities": ("chain", "draw", "source", "quantity"),
     "zero_points": ("band",),
     "stars": ("source",),
+    "diverging": ("chain", "draw"),
 }
+_BOOLEAN = ("stars", "diverging")  # as bytes
 _WORDS = ("method", "quantity_names", "bands", "diagnostics")  # as JSON in one attribute
 
 
@@ -29,8 +31,9 @@ def save(posterior: Posterior, path: str | PathLike) -> None:
     """Write draws, names and diagnostics (netCDF 3, 64-bit offsets); the file appears whole or not at all."""
     from scipy.io import netcdf_file
 
-    arrays = {name: np.asarray(getattr(posterior, name)) for name in _DIMENSIONS}
-    arrays["stars"] = arrays["stars"].astype(np.int8)
+    given = {name: getattr(posterior, name) for name in _DIMENSIONS}
+    arrays = {name: np.asarray(array) for name, array in given.items() if array is not None}
+    arrays |= {name: arrays[name].astype(np.int8) for name in _BOOLEAN if name in arrays}
     with atomic_path(path) as temporary, netcdf_file(str(temporary), "w", version=2) as file:
         file.jaxblend = to_json({name: getattr(posterior, name) for name in _WORDS})
         sizes = {d: n for k, a in arrays.items() for d, n in zip(_DIMENSIONS[k], a.shape, strict=True)}
@@ -50,10 +53,11 @@ def load(path: str | PathLike) -> dict[str, Any]:
     try:
         with netcdf_file(str(path), "r", mmap=False) as file:
             words = json.loads(getattr(file, "jaxblend"))  # noqa: B009 (an attribute of the file, which types do not know)
-            arrays = {name: _native(file.variables[name][:]) for name in _DIMENSIONS}
+            there = [name for name in _DIMENSIONS if name != "diverging" or name in file.variables]
+            arrays = {name: _native(file.variables[name][:]) for name in there}
     except (TypeError, AttributeError, LookupError, ValueError, OSError) as error:
         raise ValueError(f"{path} is not a posterior that jaxblend has saved as netCDF ({error})") from None
-    arrays["stars"] = arrays["stars"].astype(bool)
+    arrays |= {name: arrays[name].astype(bool) for name in _BOOLEAN if name in arrays}
     names = {name: tuple(words[name]) for name in ("quantity_names", "bands")}
     return {"method": words["method"], "diagnostics": words["diagnostics"], **names, **arrays}
 
@@ -63,7 +67,7 @@ def _native(array):
 
 
 def to_arviz(posterior: Posterior):
-    """``InferenceData`` with the groups posterior and, of chains, nothing but draws: one variable a quantity."""
+    """``InferenceData`` with the group posterior, one variable a quantity, and of NUTS sample_stats."""
     try:
         import arviz
     except ImportError as error:
@@ -72,5 +76,7 @@ def to_arviz(posterior: Posterior):
     variables = {name: posterior.quantities[..., i] for i, name in enumerate(posterior.quantity_names)}
     dims = {name: ["source"] for name in variables}
     groups = {"posterior": variables}
+    if posterior.diverging is not None:
+        groups["sample_stats"] = {"diverging": posterior.diverging}
     given = (groups,) if int(arviz.__version__.split(".")[0]) >= 1 else ()  # their first argument since 1.0
     return arviz.from_dict(*given, **({} if given else groups), dims=dims, coords={"source": np.arange(n)})

@@ -30,4 +30,5 @@ def resampled(drawn: Drawn, log_weights: Float[np.ndarray, "chains S"]) -> Drawn
     def taken(values):
         return values.reshape(-1, *values.shape[2:])[chosen].reshape(values.shape)
 
-    return eqx.tree_at(lambda d: (d.u, d.quantities), drawn, (taken(drawn.u), taken(drawn.quantities)))
+    kept = lambda d: (d.u, d.quantities, d.run[0].diverging)  # noqa: E731
+    return eqx.tree_at(kept, drawn, tuple(map(taken, kept(drawn))))

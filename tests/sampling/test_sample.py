@@ -142,6 +142,8 @@ def test_saved_draws_come_back(draws, tmp_path):
     np.testing.assert_array_equal(loaded.quantities, draws["nuts"].quantities)
     assert loaded.quantity_names == draws["nuts"].quantity_names
     assert loaded.diagnostics == draws["nuts"].diagnostics
+    np.testing.assert_array_equal(loaded.diverging, draws["nuts"].diverging)
+    assert loaded.several_modes == (loaded.diagnostics["modes"] > 1)
     np.testing.assert_allclose(loaded.of("mag_r"), draws["nuts"].of("mag_r"))
     assert set(loaded.summary().colnames) >= {"flux_r", "flux_r_err", "flux_r_p50", "radius"}
 
@@ -153,6 +155,7 @@ def test_draws_go_to_arviz(draws):
     flux = data.posterior["log_flux_r"]
     assert flux.dims == ("chain", "draw", "source")
     np.testing.assert_array_equal(flux.values.reshape(-1, 2), draws["nuts"].of("log_flux_r"))
+    assert data.sample_stats["diverging"].values.sum() == draws["nuts"].diagnostics["divergences"]
 
 
 def test_another_file_is_no_posterior(tmp_path):
