@@ -27,8 +27,8 @@ class Flag(enum.IntFlag):
     LOW_SNR = 128
     """Signal to noise below 3: the values are mostly prior."""
     UNUSUAL = 256
-    """Not what the galaxy model or its prior describes: chi2 per pixel under the source is above 1.5, or its latent
-    vector is one that fewer than one in a thousand galaxies of the prior have."""
+    """Not what the galaxy model or its prior describes: chi2 per pixel under the source is above 1.5 and beyond five
+    standard deviations of noise, or its latent vector is one that fewer than one in a thousand galaxies have."""
 
 
 class Outcome(enum.Enum):
