@@ -14,6 +14,7 @@ from benchmarks.reporting import provenance, table, write
 
 HERE = Path(__file__).parent
 PIXEL_SCALE, ZERO_POINT = 0.168, 27.0
+STAR, STRUCTURED = 0, 1  # of the given sources
 
 
 def load(path):
@@ -45,7 +46,7 @@ def row(name, per_band, n_sources, parameters, first, warm):
 
 def ours(obs, positions):
     """Rows of jaxblend: the given sources in several models, then with those that a search of the residual adds."""
-    rows, stars = [], np.arange(len(positions)) == 0
+    rows, stars = [], np.arange(len(positions)) == STAR
     for name, model, points, repeats in (
         ("bulge+disk", jb.BulgeDisk(), None, 3),
         ("bulge+disk, source 0 a star", jb.BulgeDisk(), stars, 3),
@@ -76,7 +77,27 @@ def ours(obs, positions):
     )
     jb.plot.frame(scene).save(HERE / "blend.png")
     scene.catalog.write(HERE / "catalog.ecsv", overwrite=True)
+    rows.append(mixed(obs, np.stack([scene.catalog["x"].value, scene.catalog["y"].value], -1)))
     return rows
+
+
+def mixed(obs, positions):
+    """Row of all sources that the search has found: a star, a free-form galaxy, and bulges and disks."""
+    numbers = np.arange(len(positions))
+    models = [jb.FreeForm() if i == STRUCTURED else jb.BulgeDisk() for i in numbers]
+
+    def fit():
+        return jb.fit(obs, positions, model=models, stars=numbers == STAR)
+
+    result, first = timed(fit)
+    _, warm = timed(fit)
+    jb.plot.blend(result).save(HERE / "mixed.png")
+    result.catalog.write(HERE / "mixed.ecsv", overwrite=True)
+    free = [2 + len(obs.bands)] + [
+        2 + len(obs.bands) * model.n_components + len(model.shape_names) for model in np.delete(models, STAR)
+    ]
+    per_band = chi2(obs, result.residual)
+    return row("one star, one free-form, else bulge+disk", per_band, len(positions), sum(free), first, warm)
 
 
 def scarlet2(obs, positions):

@@ -88,7 +88,8 @@ def _corrected(hessian: Float[Array, "n n"], step: Float[Array, " n"], change: F
     share = jnp.where(found < _LEAST_CURVATURE * along, (1 - _LEAST_CURVATURE) * along / (along - found), 1.0)
     change = share * change + (1 - share) * expected
     new = hessian + jnp.outer(change, change) / (step @ change) - jnp.outer(expected, expected) / along
-    return jnp.where(jnp.isfinite(new).all(), new, hessian)
+    sound = (along > 0) & (step @ change > 0) & jnp.isfinite(new).all()
+    return jnp.where(sound, new, hessian)
 
 
 def negligible(value, least=CONVERGED):

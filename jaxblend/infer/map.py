@@ -150,7 +150,8 @@ def _valued(points: Point, blend: Blend) -> Point:
         weight = exposure.root_weight**2
         uneven |= jnp.any(weight < _EVEN * jnp.max(weight, axis=(1, 2), keepdims=True))
     values = jax.lax.cond(uneven, lambda p: each(lambda u: objective(u, blend), p.u), lambda p: p.value, points)
-    return eqx.tree_at(lambda p: p.value, points, values)
+    known = jnp.isfinite(points.value)  # what was not searched further stays out
+    return eqx.tree_at(lambda p: p.value, points, jnp.where(known, values, jnp.inf))
 
 
 def _distinct(points: Point, reach: float = _RIVAL) -> tuple[Point, Bool[Array, " S"]]:
@@ -190,7 +191,7 @@ def _polish(u: Float[Array, "K D"], blend: Blend) -> tuple[Point, Int[Array, ""]
 
     def body(carry):
         state, jacobians, _ = carry
-        start, steps = state.point.u, state.steps
+        start, steps, unhindered = state.point.u, state.steps, state.damping <= DAMPING
         hessian, gradient, value = exact_normal_equations(start, blend)
 
         exact = Point(start, value, gradient, hessian)
@@ -199,8 +200,11 @@ def _polish(u: Float[Array, "K D"], blend: Blend) -> tuple[Point, Int[Array, ""]
         state = eqx.tree_at(lambda s: s.point.hessian, state, hessian)
         moved = (state.point.u - start).reshape(-1)
         near = 0.5 * moved @ hessian @ moved < _FRESH
-        done = (state.promised < negligible(state.point.value)) & near | (state.damping > STUCK)
-        return eqx.tree_at(lambda s: s.steps, state, state.steps + steps), jacobians + 1, done
+        settled = (state.promised < negligible(state.point.value)) | (state.damping > STUCK)
+        # Damping is of the curvature that was learned, and may be all that keeps a new one from going on.
+        damping = jnp.where(settled, DAMPING, state.damping)
+        state = eqx.tree_at(lambda s: (s.damping, s.steps), state, (damping, state.steps + steps))
+        return state, jacobians + 1, settled & near & unhindered
 
     begin = State(Point.unknown(u), jnp.asarray(DAMPING, u.dtype), jnp.asarray(jnp.inf, u.dtype), jnp.asarray(0))
     state = jax.lax.while_loop(lambda c: ~c[2] & (c[1] < _JACOBIANS), body, (begin, jnp.asarray(0), jnp.asarray(False)))

@@ -29,6 +29,7 @@ from jaxblend.infer.svi import svi
 __all__ = ["CHECKED", "Drawn", "Task", "importance_draws", "laplace_draws", "nuts_draws", "svi_draws"]
 
 _MODES = 4  # of a proposal, at most: as many as a fit has starts
+_SHARE = 0.01  # of the posterior, below which a mode counts for nothing
 CHECKED = 16  # draws at which the stand-in for the objective is compared with the objective
 _UNCORRECTED = 0.25  # nats, of the stand-in's error: a divergence of 0.03
 _SIDE_BY_SIDE = 8
@@ -60,6 +61,11 @@ class Task(eqx.Module):
         task = cls(fit.item, r.u, roots[0], proposal, fit.reference)
         dtype = jnp.asarray(0.0, dtype=float).dtype
         return jax.tree.map(lambda x: np.asarray(x, dtype) if _is_real(x) else x, task)
+
+    @property
+    def n_modes(self) -> int:
+        """Solutions that have more than a hundredth of the posterior, by their Laplace evidences."""
+        return int(np.sum(self.proposal.log_share > np.log(_SHARE)))
 
     def surrogate(self) -> Surrogate:
         """The cheap posterior density, built on the device."""

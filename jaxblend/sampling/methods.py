@@ -40,7 +40,7 @@ class Settings:
 
 def _laplace(fits: Sequence[Fit], keys, s: Settings) -> list[Posterior]:
     def about(fit, task, drawn):
-        return {"log_evidence": fit.log_evidence, "modes": 1}
+        return {"log_evidence": fit.log_evidence, "modes": task.n_modes}
 
     return _sampled("laplace", fits, keys, s, laplace_draws, (), about)
 
@@ -61,7 +61,7 @@ def _importance(fits: Sequence[Fit], keys, s: Settings) -> list[Posterior]:
                 np.hypot(evidence_error(swarm.ancestor, len(steps)), float(drawn.density_error) / np.sqrt(CHECKED))
             ),
             "density_error": float(drawn.density_error),
-            "modes": task.proposal.n_modes,
+            "modes": task.n_modes,
         }
 
     return _sampled("importance", fits, keys, s, importance_draws, (), about)
@@ -81,7 +81,7 @@ def _nuts(fits: Sequence[Fit], keys, s: Settings) -> list[Posterior]:
             "divergences": int(chains.diverging.sum()),
             "leaps": float(chains.leaps.mean()),
             "density_error": error,
-            "modes": task.proposal.n_modes,
+            "modes": task.n_modes,
         }
 
     options = (s.warmup, s.chains, s.exact)
@@ -102,7 +102,7 @@ def _svi(fits: Sequence[Fit], keys, s: Settings) -> list[Posterior]:
             "log_evidence": _log_evidence(fit, task, np.logaddexp.reduce(weights) - np.log(len(weights)) + shift),
             "evidence_bound": _log_evidence(fit, task, float(np.mean(last)) + shift),
             "density_error": float(drawn.density_error),
-            "modes": 1,
+            "modes": task.n_modes,
         }
 
     return _sampled("svi", fits, keys, s, svi_draws, (s.steps, s.guide), about)

@@ -31,10 +31,12 @@ class Posterior:
         (chains, S, n, Q), in the order of ``quantity_names``.
     diagnostics : dict
         ``effective_draws`` and, of chains, ``r_hat`` of the worst quantity; ``k_hat`` of importance weights (above 0.7
-        they cannot be trusted); ``divergences``; ``log_evidence`` and its standard error; ``modes`` in the proposal;
-        ``density_error``, the scatter of the log density that was sampled about that in pixels.
+        they cannot be trusted); ``divergences``; ``log_evidence`` and its standard error; ``modes``, the
+        solutions with a hundredth of the posterior or more that the starts of the fit led to; ``density_error``, the
+        scatter of the log density that was sampled about that in pixels.
     diverging : ndarray or None
-        (chains, S), of NUTS: whether the trajectory to a draw diverged.
+        (chains, S), of NUTS: whether the trajectory to a draw diverged. Draws that were weighed in pixels may be there
+        more than once, or not at all; the diagnostics count all trajectories.
     """
 
     method: str
@@ -50,7 +52,7 @@ class Posterior:
 
     @property
     def several_modes(self) -> bool:
-        """Whether the starts of the fit led to more than one solution with a share in what was sampled from."""
+        """Whether the starts of the fit led to more than one solution that matters; "laplace" and "svi" draw of one."""
         return self.diagnostics["modes"] > 1
 
     @property

@@ -30,5 +30,7 @@ def resampled(drawn: Drawn, log_weights: Float[np.ndarray, "chains S"]) -> Drawn
     def taken(values):
         return values.reshape(-1, *values.shape[2:])[chosen].reshape(values.shape)
 
-    kept = lambda d: (d.u, d.quantities, d.run[0].diverging)  # noqa: E731
+    def kept(d):
+        return d.u, d.quantities, d.run[0].diverging
+
     return eqx.tree_at(kept, drawn, tuple(map(taken, kept(drawn))))

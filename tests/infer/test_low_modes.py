@@ -151,3 +151,34 @@ def test_low_wavenumbers_leave_out_what_is_beyond_their_reach(views):
         of_prior = 0.5 * (jnp.sum(there**2) - jnp.sum(here**2))
         np.testing.assert_allclose(fall, sum(change.low for change in changes) + of_prior, rtol=1e-9)
         assert abs(fall - exact) < sum(change.tolerance for change in changes)
+
+
+def test_a_pixel_with_the_photons_of_a_source_is_data_and_one_that_weighs_nothing_is_filler():
+    weight = np.ones((1, SIDE, SIDE))
+    weight[0, 20, 20:23] = 0.3, 0.03, 0.0
+    mean = weight.sum() / (weight > 0).sum()
+    share = np.minimum(weight / (0.1 * mean), 1)
+    image, filler = np.random.default_rng(0).normal(size=(2, 1, SIDE, SIDE))
+
+    @eqx.filter_jit
+    def data(image, weight):
+        exposure = Exposure.through(WIDE, image, jnp.sqrt(weight), Frame((SIDE, SIDE), PIXEL_SCALE))
+        return low_modes(exposure, jnp.asarray(filler, float)).data
+
+    found, expected = (
+        data(jnp.asarray(seen, float), jnp.asarray(w, float))
+        for seen, w in ((image, weight), (share * image + (1 - share) * filler, np.full(weight.shape, mean)))
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_what_is_held_has_no_slope():
+    blend, modes, _, here, _ = two_points(VIEWS["one exposure"], np.random.default_rng(3))
+    free, held = (low_normal_equations(here, blend, modes, 1.0, shape) for shape in ((), (1, 2)))
+    gone = np.tile([name in ("g1", "g2") for name in blend.prior.names], len(here))
+    kept = np.ix_(~gone, ~gone)
+    np.testing.assert_allclose(held[0][kept], free[0][kept], rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(held[0][gone], np.eye(len(gone))[gone], atol=1e-6)
+    np.testing.assert_allclose(held[1][~gone], free[1][~gone], rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(held[1][gone], here.reshape(-1)[gone], atol=1e-6)
+    assert held[2] == pytest.approx(float(free[2]))

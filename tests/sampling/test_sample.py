@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import jaxblend as jb
+from jaxblend.infer.nuts import Chains
 from jaxblend.infer.posterior import objective
 from jaxblend.sampling import compute
 from jaxblend.sampling.compute import Drawn, Task
@@ -155,7 +156,7 @@ def test_draws_go_to_arviz(draws):
     flux = data.posterior["log_flux_r"]
     assert flux.dims == ("chain", "draw", "source")
     np.testing.assert_array_equal(flux.values.reshape(-1, 2), draws["nuts"].of("log_flux_r"))
-    assert data.sample_stats["diverging"].values.sum() == draws["nuts"].diagnostics["divergences"]
+    np.testing.assert_array_equal(data.sample_stats["diverging"].values, draws["nuts"].diverging)
 
 
 def test_another_file_is_no_posterior(tmp_path):
@@ -297,9 +298,12 @@ def test_auto_keeps_the_better_of_two(fit, draws, monkeypatch, more, kept):
 def test_draws_are_taken_as_often_as_they_weigh(draws):
     chains = draws["nuts"].quantities[:2, :10]
     zero = jax.numpy.zeros(())
-    drawn = Drawn(*map(jax.numpy.asarray, (chains, chains)), zero, zero, None)
+    diverging = np.arange(20).reshape(2, 10) == 3
+    run = Chains(zero, zero, jax.numpy.asarray(diverging), zero, zero), None
+    drawn = Drawn(*map(jax.numpy.asarray, (chains, chains)), zero, zero, run)
     log_weights = np.full((2, 10), -np.inf)
     log_weights[0, 3], log_weights[1, 5] = np.log(3), 0.0
+    assert np.asarray(resampled(drawn, log_weights).run[0].diverging).sum() == 15
     taken = resampled(drawn, log_weights).quantities
     assert taken.shape == chains.shape
     flat = taken.reshape(-1, *taken.shape[2:])
