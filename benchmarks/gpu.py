@@ -126,10 +126,6 @@ def sweep(name: str, work: Work, options: argparse.Namespace, peak: Peak) -> Ite
             return
 
 
-def _finished(ready: Callable, given: Any) -> Any:
-    return jax.block_until_ready(ready(*given))
-
-
 def _finished(ready: Callable, given: tuple) -> Any:
     return jax.block_until_ready(ready(*given))
 
