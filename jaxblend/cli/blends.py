@@ -12,7 +12,7 @@ import tyro
 from jaxblend.cli.settings import made, read_settings
 
 if TYPE_CHECKING:
-    from jaxblend.simulation import Blend, SkySources, Survey
+    from jaxblend.simulation import Blend, SkySources, Survey, VaryingPSF
     from jaxblend.simulation.layouts import AbstractLayout
 
 Words = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE [NAME=VALUE ...]", help_behavior_hint="")]
@@ -67,6 +67,12 @@ class BlendOptions:
 
     noise: Literal["poisson", "gaussian", "sky", "none"] = "poisson"
     """Counted electrons, Gaussian noise of the same variance, Gaussian noise of the sky alone, or none."""
+
+    variance: Literal["sky", "model"] | None = None
+    """What the weight is made of: the sky alone, or sky and sources; by default as the noise."""
+
+    psf: Words = ()
+    """kolmogorov, moffat or airy; with settings another for each blend: moffat width_scatter=0.1 band_scatter=0.03."""
 
     decentring: Literal["perfect", "pixel", "peak"] = "perfect"
     """Positions that go with the images: the true ones, those moved within a pixel, or detected peaks."""
@@ -145,12 +151,25 @@ class BlendOptions:
             "selection": made("--selection", Selection, cuts),
             "shear": _shear(self.shear),
             "noise": False if self.noise == "none" else self.noise,
+            "variance": self.variance,
+            "psf": _psf(self.psf),
             "decentring": self.decentring,
             "artefacts": made("--artefacts", Artefacts, defects) if defects else None,
             "backend": self.backend,
             "rotate": self.rotate,
             "dither": self.dither,
         }
+
+
+def _psf(words: Sequence[str]) -> str | VaryingPSF | None:
+    from jaxblend.simulation import VaryingPSF
+
+    kinds = [word for word in words if "=" not in word]
+    if len(kinds) > 1:
+        raise ValueError(f"Got --psf {' '.join(words)}, expected one kind, and settings as NAME=VALUE.")
+    kind = kinds[0] if kinds else None
+    settings = read_settings("--psf", [word for word in words if "=" in word])
+    return made("--psf", VaryingPSF, {"kind": kind} | settings) if settings else kind
 
 
 def _layout(words: Sequence[str]) -> AbstractLayout | None:

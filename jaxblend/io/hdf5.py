@@ -16,6 +16,8 @@ from jaxblend.io.stored import StoredBlend, blend_from_arrays, blend_to_arrays
 from jaxblend.simulation.truth import stack_truths
 
 if TYPE_CHECKING:
+    from astropy.table import QTable
+
     from jaxblend.simulation.blend import Blend
 
 __all__ = ["BlendFile", "write_blends"]
@@ -27,8 +29,9 @@ _COMPRESSED = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 def write_blends(blends: Iterable[Blend], path: str | os.PathLike) -> Path:
     """Write simulated blends and their truth to one file.
 
-    Blends are written as they are drawn, so that those of `jaxblend.simulate_blends` never are in memory together. The
-    file appears under its name once all are in it.
+    The truth has the seeds as ``seed_x, seed_y`` where they are not the true positions. Blends are written as they are
+    drawn, so that those of `jaxblend.simulate_blends` never are in memory together. The file appears under its name
+    once all are in it.
 
     Parameters
     ----------
@@ -58,7 +61,7 @@ def write_blends(blends: Iterable[Blend], path: str | os.PathLike) -> Path:
                 arrays = blend_to_arrays(blend.observation, positions=blend.positions, isolated=blend.isolated)
                 for name, array in arrays.items():
                     _write(group, name, array)
-                truths.append(blend.truth)
+                truths.append(_truth(blend))
         if not truths:
             raise ValueError(f"Got no blends to write to {path}, expected at least one.")
         stack_truths(truths).write(temporary, path="truth", format="hdf5", append=True, serialize_meta=True)
@@ -140,6 +143,17 @@ class BlendFile:
         if not self._file:
             raise ValueError(f"{self.path} was closed: open it again with BlendFile({str(self.path)!r})")
         return self._file[_name(number)]
+
+
+def _truth(blend: Blend) -> QTable:
+    """With the seeds, ``seed_x, seed_y``, where they are not the true positions."""
+    import astropy.units as u
+
+    if "seed_x" in blend.truth.colnames or np.array_equal(blend.seeds, blend.positions):
+        return blend.truth
+    truth = blend.truth.copy()
+    truth["seed_x"], truth["seed_y"] = (blend.seeds * u.pix).T
+    return truth
 
 
 def _name(number: int) -> str:

@@ -52,9 +52,13 @@ class Camera:
 
     def for_blend(self, random: Streams) -> Camera:
         """Draw the PSF of the blend that has these streams, where it varies."""
-        if not isinstance(self.options.psf, VaryingPSF):
+        psf = self.options.psf
+        if isinstance(psf, VaryingPSF):
+            drawn = psf.draw(random.generator(streams.PSF), self.survey)
+        elif callable(psf):
+            drawn = psf(random.generator(streams.PSF))
+        else:
             return self
-        drawn = self.options.psf.draw(random.generator(streams.PSF), self.survey)
         return Camera(self.survey, self.options, drawn, survey_psfs(self.survey, drawn))
 
     @property

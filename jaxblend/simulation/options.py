@@ -35,9 +35,10 @@ class ObservingOptions:
     ----------
     stamp_size : int
         Width and height of the images, pixels.
-    psf : str, GalSim object, one per band, or VaryingPSF, optional
-        See `jaxblend.simulation.psf.survey_psfs`. A `VaryingPSF` is drawn anew for each blend; what is selected by its
-        S/N is so with the survey's own PSF.
+    psf : str, GalSim object, one per band, VaryingPSF, or function, optional
+        See `jaxblend.simulation.psf.survey_psfs`. A `VaryingPSF` is drawn anew for each blend; a function is given a
+        `numpy.random.Generator` of the blend's own and returns any of the first three, such as one of a list of
+        measured PSFs. What is selected by its S/N is so with the survey's own PSF.
     noise : bool or {"poisson", "gaussian", "sky"}
         Whether to add noise, and which: counted electrons of sky and sources (True), Gaussian noise of the same
         variance, or Gaussian noise of the sky alone. The weight is that of a noisy image in any case.
@@ -60,7 +61,7 @@ class ObservingOptions:
     """
 
     stamp_size: int = 64
-    psf: str | galsim.GSObject | Sequence[galsim.GSObject] | VaryingPSF | None = None
+    psf: str | galsim.GSObject | Sequence[galsim.GSObject] | VaryingPSF | Callable | None = None
     noise: bool | str = True
     noise_correlation: np.ndarray | None = None
     variance: str | None = None
@@ -104,6 +105,8 @@ class ObservingOptions:
     @property
     def typical_psf(self) -> str | galsim.GSObject | Sequence[galsim.GSObject] | None:
         """The PSF that selections are made with."""
+        if callable(self.psf):
+            return None
         return self.psf.kind if isinstance(self.psf, VaryingPSF) else self.psf
 
 

@@ -167,6 +167,9 @@ def test_a_catalogue_of_any_table(tmp_path, run):
         ("--catalog {folder}/empty.csv --columns mag_q=x", "empty.csv: Got columns for ['mag_q']"),
         ("--selection snr=3", "Got --selection with snr, expected some of max_magnitude"),
         ("--artefacts dead_pixels=2", "--artefacts: Got dead_pixels=2"),
+        ("--psf moffat airy", "Got --psf moffat airy, expected one kind"),
+        ("--psf moffat width_scatter=-1", "--psf: Got width_scatter=-1"),
+        ("--noise sky --variance model", 'Got noise="sky" and variance="model"'),
         ("--stamp-size 3", "Got stamp_size=3 pixels"),
     ],
 )

@@ -41,6 +41,16 @@ def test_gives_back_what_was_drawn(drawn, path):
             assert set(found.truth["kind"]) <= {"galaxy", "star"}
 
 
+def test_seeds_that_are_not_the_truth_are_kept(tmp_path):
+    (blend,) = simulate_blends(LSST, 1, key=jax.random.key(1), stamp_size=24, n_sources=2, decentring="pixel")
+    with BlendFile(write_blends([blend], tmp_path / "seeds")) as blends:
+        found = blends[0]
+    np.testing.assert_array_equal(found.positions, blend.positions)
+    seeds = np.stack([np.asarray(found.truth[name]) for name in ("seed_x", "seed_y")], axis=1)
+    np.testing.assert_array_equal(seeds, blend.seeds)
+    assert np.abs(blend.seeds - blend.positions).max() > 0.01
+
+
 def test_any_blend_by_its_number(drawn, path):
     with BlendFile(path) as blends:
         np.testing.assert_array_equal(blends[-1].observation.image, drawn[2].observation.image)

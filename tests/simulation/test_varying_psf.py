@@ -1,8 +1,11 @@
 import galsim
+import jax
 import numpy as np
 import pytest
 
 from jaxblend.io.surveys import get_survey
+from jaxblend.simulation import simulate_blends
+from jaxblend.simulation.blend import simulate
 from jaxblend.simulation.psf import survey_psfs
 from jaxblend.simulation.varying_psf import VaryingPSF
 
@@ -36,3 +39,13 @@ def test_widths_and_shapes_scatter_as_asked():
 def test_wrong_scatter_is_refused():
     with pytest.raises(ValueError, match="Got width_scatter=-1"):
         VaryingPSF(width_scatter=-1)
+
+
+def test_a_function_gives_the_psf_of_each_blend():
+    given = [galsim.Gaussian(fwhm=fwhm) for fwhm in (0.6, 1.0)]
+    options = {"stamp_size": 24, "n_sources": 1, "psf": lambda rng: given[rng.integers(2)]}
+    blends = list(simulate_blends(LSST, 8, key=jax.random.key(0), **options))
+    peaks = [blend.observation.psf.transfer(blend.observation.frame)[0, 0, 5].real for blend in blends]
+    assert len(set(np.round(peaks, 4))) == 2
+    alone = simulate(LSST, key=jax.random.fold_in(jax.random.key(0), 3), **options)
+    np.testing.assert_array_equal(alone.observation.image, blends[3].observation.image)
