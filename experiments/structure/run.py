@@ -25,23 +25,35 @@ from jaxblend.forward.galaxies import AbstractGalaxy
 from jaxblend.simulation.blend import Blend
 
 MATCHED_WITHIN = drawn.NEAREST  # arcsec: centres are given, and which galaxy is which is never in doubt
-NEURAL, SCARLET2 = "neural", "scarlet2"
-METHODS = ("bulge_disk", "sersic", NEURAL, SCARLET2)
+NEURAL, EVIDENCE, SCARLET2 = "neural", "evidence", "scarlet2"
+METHODS = ("bulge_disk", "sersic", NEURAL, EVIDENCE, SCARLET2)
 
 
-def model_of(name: str, weights: str) -> AbstractGalaxy | None:
-    """What is fitted; None for scarlet2."""
-    if name == NEURAL:
-        return jb.NeuralGalaxy.load(weights)
-    return {"bulge_disk": jb.BulgeDisk(), "sersic": jb.Sersic(), SCARLET2: None}[name]
+def model_of(name: str, weights: str) -> AbstractGalaxy:
+    """What is fitted."""
+    return {"bulge_disk": jb.BulgeDisk, "sersic": jb.Sersic, NEURAL: lambda: jb.NeuralGalaxy.load(weights)}[name]()
 
 
-def method_of(model: AbstractGalaxy | None) -> Method:
+def method_of(name: str, weights: str) -> Method:
     """All are given the same centres, off by up to half a pixel; scarlet2 leaves its sources there."""
-    return each(Scarlet2(), given=True) if model is None else fitted(model=model)
+    if name == SCARLET2:
+        return each(Scarlet2(), given=True)
+    if name == EVIDENCE:
+        return by_evidence([model_of("bulge_disk", weights), model_of(NEURAL, weights)])
+    return fitted(model=model_of(name, weights))
 
 
-def task_of(kind: str, survey: str, models: dict[str, AbstractGalaxy | None], cosmos: str | None) -> Task:
+def by_evidence(models: Sequence[AbstractGalaxy]) -> Method:
+    """Of each blend the fit with the model that has the larger Laplace evidence."""
+
+    def separate(blends: Sequence[Blend]) -> list[jb.Fit]:
+        fits = [fitted(model=model)(blends) for model in models]
+        return [max(rivals, key=lambda fit: fit.log_evidence) for rivals in zip(*fits, strict=True)]
+
+    return separate
+
+
+def task_of(kind: str, survey: str, methods: dict[str, Method], cosmos: str | None) -> Task:
     """One set of galaxies in one survey."""
     record = {
         "seed": [galaxies.SEED, galaxies.HELD_OUT],
@@ -53,7 +65,7 @@ def task_of(kind: str, survey: str, models: dict[str, AbstractGalaxy | None], co
     }
     return Task(
         draw=functools.partial(drawn.draw_blend, kind=kind, survey=survey, cosmos=cosmos),
-        methods={name: method_of(model) for name, model in models.items()},
+        methods=methods,
         evaluation={"band": galaxies.BAND, "max_separation": MATCHED_WITHIN},
         size=drawn.CASES,
         record=record,
@@ -81,7 +93,7 @@ def main(
     /,
     blends: int = 18,
     weights: str = "default",
-    methods: tuple[str, ...] = METHODS[:3],
+    methods: tuple[str, ...] = METHODS[:4],
     cosmos: Path | None = None,
 ) -> None:
     """Write OUT; a second call goes on where the first was ended.
@@ -99,14 +111,14 @@ def main(
     cosmos
         Folder of GalSim's COSMOS sample; without it the set of real galaxies is left out.
     """
-    models = {name: model_of(name, weights) for name in methods}
+    each_method = {name: method_of(name, weights) for name in methods}
     for kind in galaxies.SETS if cosmos else galaxies.SETS[:2]:
         for survey in galaxies.SURVEYS:
             folder = out / f"{kind}_{survey}"
-            if NEURAL in models:
-                check_record({"weights": digest(models[NEURAL])}, folder / NEURAL)
+            for name in {NEURAL, EVIDENCE} & set(methods):
+                check_record({"weights": digest(model_of(NEURAL, weights))}, folder / name)
             print(f"{kind}, {survey}", flush=True)
-            run_chunks(task_of(kind, survey, models, cosmos and str(cosmos)), folder, blends)
+            run_chunks(task_of(kind, survey, each_method, cosmos and str(cosmos)), folder, blends)
 
 
 if __name__ == "__main__":
