@@ -82,3 +82,24 @@ def test_numpyro_draws_its_latent_vector_through_the_flow(galaxy):
     latent, found, (u, log_det) = density(jax.random.key(2))
     assert latent.shape == (1, LATENT)
     np.testing.assert_allclose(found, [jax.scipy.stats.norm.logpdf(u).sum() + log_det], rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_it_is_sampled_and_compared(galaxy):
+    """A round Gaussian of light, which an untrained decoder is no better at than a disk."""
+    y, x = np.mgrid[:24, :24]
+    light = 40.0 * np.exp(-((x - 11.6) ** 2 + (y - 12.2) ** 2) / 8)
+    image = (light + np.random.default_rng(0).normal(size=light.shape))[None]
+    observation = jb.Observation(image, 1.0, jb.GaussianPSF(0.6), pixel_scale=0.2, bands="r", zero_point=27.0)
+    fit = jb.fit(observation, [[11.0, 12.0]], model=galaxy)
+    posterior = jb.sample(fit, key=jax.random.key(0), method="importance", n_draws=200)
+    assert posterior.diagnostics["k_hat"] < 0.7
+    truth = 40 * 8 * np.pi
+    flux, sigma = (float(posterior.summary()[name][0]) for name in ("flux_r", "flux_r_err"))
+    assert abs(flux - truth) < 4 * sigma < truth
+    hypotheses = [
+        jb.Hypothesis("disk", [[11.0, 12.0]], model=jb.Exponential()),
+        jb.Hypothesis("trained", [[11.0, 12.0]], model=galaxy),
+    ]
+    table = jb.compare_models(observation, hypotheses, method="laplace", key=jax.random.key(1)).table
+    assert np.isfinite(table["log_evidence"]).all()
