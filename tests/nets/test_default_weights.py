@@ -72,7 +72,7 @@ def test_a_galaxy_of_the_prior_is_fitted_and_a_mix_keeps_to_its_models(galaxy):
     off = [(table[f"flux_{b}"] - fluxes[:, c]) / table[f"flux_{b}_err"] for c, b in enumerate("ri")]
     assert np.max(np.abs(off)) < 4
     assert np.all(fit.chi2 < 1.1)
-    assert fit.context["model"] == "BulgeDisk, NeuralGalaxy"
+    assert fit.context["models"] == ["NeuralGalaxy", "BulgeDisk"]
     u, names = np.asarray(fit.result.u), fit.item.prior.names
     latent = [i for i, name in enumerate(names) if name.startswith("z")]
     assert np.abs(u[0, latent]).max() > 0.1
