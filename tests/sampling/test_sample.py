@@ -299,7 +299,8 @@ def test_draws_are_taken_as_often_as_they_weigh(draws):
     chains = draws["nuts"].quantities[:2, :10]
     zero = jax.numpy.zeros(())
     diverging = np.arange(20).reshape(2, 10) == 3
-    run = Chains(zero, zero, jax.numpy.asarray(diverging), zero, zero), None
+    each = jax.numpy.zeros((2, 10))
+    run = Chains(each[..., None], each, jax.numpy.asarray(diverging), each.astype(int), each[:, 0]), None
     drawn = Drawn(*map(jax.numpy.asarray, (chains, chains)), zero, zero, run)
     log_weights = np.full((2, 10), -np.inf)
     log_weights[0, 3], log_weights[1, 5] = np.log(3), 0.0
