@@ -18,11 +18,12 @@ from jaxblend.cli.console import described, doing, progress_bar, say_files
 if TYPE_CHECKING:
     from jaxblend.train.config import Config
     from jaxblend.train.loop import Schedule, State
+    from jaxblend.train.stamps import Stamps
 
 HELD_OUT = 1_000_000  # folded into the seed: galaxies that no step has seen
 SHOWN, DRAWN, JUDGED = 10, 40, 256
 NEEDED = "flax", "optax", "orbax.checkpoint", "safetensors"
-DECODER = "morphology", "training"  # what of the configuration a decoder depends on
+DECODER = "morphology", "training", "cosmos"  # what of the configuration a decoder depends on
 FLOW = *DECODER, "flow", "flow_training", "flow_galaxies"
 JUDGEMENT = "held_out.json"
 
@@ -50,7 +51,8 @@ class Train:
     """Folder; made if it is not there."""
 
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
-    """TOML file with tables [morphology], [training], [flow], [flow_training]; what it leaves out has its default."""
+    """TOML file with tables [morphology], [training], [cosmos], [flow], [flow_training]; what it leaves out has its
+    default."""
 
     def run(self, console: Console) -> None:
         """Train, and write what came of it."""
@@ -98,8 +100,10 @@ class Train:
 
         seed, side = jax.random.key(config.flow_training.seed), config.morphology.side
         model, before = trained(make(config.morphology, seed), config.training, self.out / "morphology" / "checkpoints")
+        stamps, _ = _real_galaxies(config, console)
+        real = {"stamps": stamps, "share": config.cosmos.share}
         with doing(console, f"encoding {config.flow_galaxies} galaxies"):
-            mean, scale = encoded(model, jax.random.fold_in(seed, 1), side=side, n=config.flow_galaxies)
+            mean, scale = encoded(model, jax.random.fold_in(seed, 1), side=side, n=config.flow_galaxies, **real)
         batch_size = config.flow_training.batch_size
         loss = partial(negative_log_density, mean=mean, scale=scale, batch_size=batch_size)
         folder = self.out / "flow"
@@ -151,24 +155,34 @@ def _has_checkpoints(folder: Path) -> bool:
 
 def _morphology(config: Config, folder: Path, console: Console) -> dict[str, Path]:
     """The autoencoder."""
+    import equinox as eqx
     import jax
     import numpy as np
 
     from jaxblend.io.atomic import write_json
     from jaxblend.plot.training import reconstructions_picture
     from jaxblend.train.morphology import make, negative_elbo
-    from jaxblend.train.pictures import cosines, reconstructions
+    from jaxblend.train.pictures import chi2_per_pixel, cosines, reconstructions
 
     seed, side = jax.random.key(config.training.seed), config.morphology.side
     loss = partial(negative_elbo, side=side, batch_size=config.training.batch_size)
+    stamps, unseen_stamps = _real_galaxies(config, console)
+    held_out = None
+    if stamps is not None:
+        real = max(1, round(config.cosmos.share * config.training.batch_size))
+        loss, held_out = (eqx.Partial(loss, stamps=some, real=real) for some in (stamps, unseen_stamps))
     (folder / JUDGEMENT).unlink(missing_ok=True)  # until these weights are judged
-    model, state = _run(make(config.morphology, seed), loss, config.training, folder, console)
+    model, state = _run(make(config.morphology, seed), loss, config.training, folder, console, held_out)
     unseen = jax.random.fold_in(seed, HELD_OUT)
     picture = reconstructions_picture(*reconstructions(model, unseen, side=side, n=SHOWN))
     apart = 1 - cosines(model, jax.random.fold_in(unseen, 1), side=side, n=JUDGED)
     median, most = float(np.median(apart)), float(np.quantile(apart, 0.9))
     console.print(f"held-out galaxies: median 1 - cosine {median:.2e}, 90 % below {most:.2e}")
     judgement = {"one_minus_cosine_median": median, "one_minus_cosine_90_percent": most}
+    if unseen_stamps is not None:
+        chi2 = float(np.median(chi2_per_pixel(model, jax.random.fold_in(unseen, 2), unseen_stamps, n=JUDGED)))
+        console.print(f"held-out COSMOS galaxies: median chi2 per pixel {chi2:.3f}")
+        judgement["cosmos_chi2_per_pixel_median"] = chi2
     return {
         **_history(state, folder, "nats of a galaxy above the noise"),
         "judgement": write_json(judgement, folder / JUDGEMENT),
@@ -176,14 +190,39 @@ def _morphology(config: Config, folder: Path, console: Console) -> dict[str, Pat
     }
 
 
-def _run(model: Any, loss: Callable, schedule: Schedule, folder: Path, console: Console) -> tuple[Any, State]:
+def _real_galaxies(config: Config, console: Console) -> tuple[Stamps, Stamps] | tuple[None, None]:
+    """Stamps for training, and every tenth, which is held out."""
+    import numpy as np
+
+    from jaxblend.train.cosmos import read_stamps
+
+    if not config.cosmos.path:
+        return None, None
+    with doing(console, f"reading galaxies of {config.cosmos.path}"):
+        stamps, left_out = read_stamps(config.cosmos.path, side=config.morphology.side, most=config.cosmos.galaxies)
+    apart = np.arange(len(stamps.data)) % 10 == 0
+    reasons = ", ".join(f"{n} {reason}" for reason, n in left_out.most_common()) or "none"
+    console.print(f"COSMOS: {np.sum(~apart)} galaxies to train on, {np.sum(apart)} held out; left out: {reasons}")
+    return _rows(stamps, ~apart), _rows(stamps, apart)
+
+
+def _rows(stamps: Stamps, rows: Any) -> Stamps:
+    import jax
+    import jax.numpy as jnp
+
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf[rows]), stamps)
+
+
+def _run(
+    model: Any, loss: Callable, schedule: Schedule, folder: Path, console: Console, held_out: Callable | None = None
+) -> tuple[Any, State]:
     """Train with a bar; the best model and the last state."""
     from jaxblend.train.loop import train, trained
 
     checkpoints = folder / "checkpoints"
     with progress_bar(console) as bar:
         task = bar.add_task("training", total=schedule.steps)
-        for _, _, at in train(model, loss, schedule, checkpoints):
+        for _, _, at in train(model, loss, schedule, checkpoints, held_out=held_out):
             what = (
                 f"loss {at.training_loss:.3f}, validation {at.validation_loss:.3f}, {at.steps_per_second:.1f} steps/s"
             )
@@ -211,8 +250,10 @@ def _about(config: Config, morphology: State, flow: State, judgement: dict[str, 
     """What the card of the weights says of where they come from."""
     from importlib.metadata import version
 
+    real = f"; a share of {config.cosmos.share} are real galaxies of COSMOS (HST)" if config.cosmos.path else ""
+    learned = "drawn galaxies and those of one HST band" if real else "drawn galaxies, not on real ones"
     return {
-        "data": "galaxies of jaxblend.simulation.morphology, drawn anew in every step",
+        "data": f"galaxies of jaxblend.simulation.morphology, drawn anew in every step{real}",
         "config": asdict(config),
         "versions": {name: version(name) for name in ("jax", "flax", "flowjax", "optax")},
         "figures": {
@@ -221,5 +262,5 @@ def _about(config: Config, morphology: State, flow: State, judgement: dict[str, 
             "flow_validation_loss": float(flow.best_loss),
             **judgement,
         },
-        "limits": "Trained on drawn galaxies, not on real ones; seen with pixels of 0.11 to 0.3 half-light radii.",
+        "limits": f"Trained on {learned}; seen with pixels of 0.11 to 0.3 half-light radii.",
     }

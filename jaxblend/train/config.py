@@ -12,6 +12,7 @@ from typing import Any
 
 from jaxblend.io.atomic import to_json
 from jaxblend.nets.flow import FlowSize
+from jaxblend.train.cosmos import Cosmos
 from jaxblend.train.loop import Schedule
 from jaxblend.train.morphology import Morphology
 
@@ -26,6 +27,8 @@ class Config:
     ----------
     morphology, training
         The autoencoder of galaxies.
+    cosmos
+        Real galaxies that it is trained on as well; none by default.
     flow, flow_training
         The flow of its latent vectors.
     flow_galaxies
@@ -34,6 +37,7 @@ class Config:
 
     morphology: Morphology = dataclasses.field(default_factory=Morphology)
     training: Schedule = dataclasses.field(default_factory=lambda: Schedule(steps=16_000, every=500))
+    cosmos: Cosmos = dataclasses.field(default_factory=Cosmos)
     flow: FlowSize = dataclasses.field(default_factory=FlowSize)
     flow_training: Schedule = dataclasses.field(default_factory=lambda: Schedule(steps=6000, batch_size=256))
     flow_galaxies: int = 20_000
@@ -73,6 +77,7 @@ def differences(config: Config, stored: Mapping[str, Any], names: Sequence[str])
     names
         Of the tables, and of entries outside of them, that are compared.
     """
+    stored = {"cosmos": dataclasses.asdict(Cosmos()), **stored}  # there was no such table once
     then, now = _entries(stored, names), _entries(json.loads(to_json(dataclasses.asdict(config))), names)
     both = {name: (then.get(name), now.get(name)) for name in then | now}
     return [f"{name} = {a} (now {b})" for name, (a, b) in both.items() if a != b]

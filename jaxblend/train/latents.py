@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,23 +9,29 @@ from flowjax.bijections import AbstractBijection
 from jaxtyping import Array, Float
 
 from jaxblend.nets.autoencoder import Autoencoder
-from jaxblend.train.views import conditions, draw_view, noisy_image
+from jaxblend.train.stamps import Stamps, drawn_and_real
 
 __all__ = ["encoded", "negative_log_density"]
 
 _TOGETHER = 32
 
 
-def encoded(model: Autoencoder, key, *, side: int, n: int) -> tuple[Float[Array, "n L"], Float[Array, "n L"]]:
-    """Mean and standard deviation of the latent vectors of n fresh galaxies, each seen at random."""
+def encoded(
+    model: Autoencoder, key, *, side: int, n: int, stamps: Stamps | None = None, share: float = 0.0
+) -> tuple[Float[Array, "n L"], Float[Array, "n L"]]:
+    """Mean and standard deviation of the latent vectors of n fresh galaxies, each seen at random.
+
+    With ``stamps``, they have this share of them.
+    """
+    real = max(1, round(share * _TOGETHER))
 
     @jax.jit
-    def batch(key):
-        views = jax.vmap(partial(draw_view, side=side))(jax.random.split(key, _TOGETHER))
-        mean, scale, _ = model.encode(noisy_image(views), conditions(views))
+    def batch(key, stamps):
+        _, _, image, told = drawn_and_real(key, side=side, n=_TOGETHER, stamps=stamps, real=real)
+        mean, scale, _ = model.encode(image, told)
         return mean, scale
 
-    parts = [batch(jax.random.fold_in(key, i)) for i in range(-(-n // _TOGETHER))]
+    parts = [batch(jax.random.fold_in(key, i), stamps) for i in range(-(-n // _TOGETHER))]
     mean, scale = (np.concatenate([np.asarray(part) for part in both])[:n] for both in zip(*parts, strict=True))
     return jnp.asarray(mean), jnp.asarray(scale)
 

@@ -85,7 +85,7 @@ class Progress(NamedTuple):
 
 
 def train(
-    model, loss: Callable, schedule: Schedule, folder: Path | None = None
+    model, loss: Callable, schedule: Schedule, folder: Path | None = None, *, held_out: Callable | None = None
 ) -> Iterator[tuple[Any, State, Progress]]:
     """Train any pytree of arrays; yields the best model so far, the state and the progress after every validation.
 
@@ -94,15 +94,17 @@ def train(
     model
         A pytree whose floating-point arrays are trained, but for those marked by `paramax.non_trainable`.
     loss
-        ``loss(model, key)`` is a number and a dict of more of them.
+        ``loss(model, key)`` is a number and a dict of more of them. Arrays of an `equinox.Partial` are not compiled in.
     schedule
         How long and how fast.
     folder
         Of checkpoints: if it holds some, training goes on from the last one. None writes nothing.
+    held_out
+        The loss of validations, if it has other data.
     """
     weights, static = eqx.partition(model, eqx.is_inexact_array, is_leaf=_is_kept)
     optimiser = _optimiser(schedule)
-    stretch, validate = _compiled(static, loss, optimiser, schedule)
+    stretch, validate = _compiled(static, loss, held_out or loss, optimiser, schedule)
     state = _first(weights, optimiser, schedule)
     with _Checkpoints(folder) as checkpoints:
         state = checkpoints.last(state)
@@ -151,34 +153,34 @@ def _first(weights, optimiser, schedule: Schedule) -> State:
     return State(weights, optimiser.init(weights), weights, np.array(0), np.array(np.inf), np.array(0), history)
 
 
-def _compiled(static, loss, optimiser, schedule: Schedule):
+def _compiled(static, loss, held_out, optimiser, schedule: Schedule):
     """A stretch of steps up to the next validation, and the validation."""
     root = jax.random.key(schedule.seed)
     # Validation sees the same data every time, which training never sees.
     seen, unseen = jax.random.fold_in(root, 1), jax.random.split(jax.random.fold_in(root, 2), 8)
 
-    def value(weights, key):
+    def value(weights, key, loss):
         return loss(eqx.combine(weights, static), key)
 
     # Compiled step by step: on a CPU, gradients of convolutions take five times as long inside a compiled loop.
-    @jax.jit
-    def step(weights, momenta, total, number):
-        (one, _), slopes = jax.value_and_grad(value, has_aux=True)(weights, jax.random.fold_in(seen, number))
+    @eqx.filter_jit
+    def step(weights, momenta, total, number, loss):
+        (one, _), slopes = jax.value_and_grad(value, has_aux=True)(weights, jax.random.fold_in(seen, number), loss)
         updates, momenta = optimiser.update(slopes, momenta, weights)
         return optax.apply_updates(weights, updates), momenta, total + one
 
     def stretch(state: State):
         weights, momenta, total = state.weights, state.optimiser, jnp.zeros(())
         for number in range(int(state.step), int(state.step) + schedule.every):
-            weights, momenta, total = step(weights, momenta, total, jnp.asarray(number))
+            weights, momenta, total = step(weights, momenta, total, jnp.asarray(number), loss)
         after = state._replace(weights=weights, optimiser=momenta, step=state.step + schedule.every)
         return after, total / schedule.every
 
-    @jax.jit
-    def validate(weights):
-        return jax.lax.map(lambda key: value(weights, key)[0], unseen).mean()
+    @eqx.filter_jit
+    def validate(weights, held_out):
+        return jax.lax.map(lambda key: value(weights, key, held_out)[0], unseen).mean()
 
-    return stretch, validate
+    return stretch, lambda weights: validate(weights, held_out)
 
 
 def _judged(state: State, training_loss: float, validation_loss: float, schedule: Schedule) -> State:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -14,16 +13,8 @@ from jaxblend.forward.splats import transform
 from jaxblend.nets.autoencoder import Autoencoder
 from jaxblend.nets.decoder import SplatDecoder
 from jaxblend.nets.encoder import MorphologyEncoder
-from jaxblend.train.views import (
-    BANDS,
-    CONDITIONS,
-    View,
-    conditions,
-    draw_view,
-    noisy_image,
-    sum_of_squares,
-    wavenumbers,
-)
+from jaxblend.train.stamps import Stamps, drawn_and_real, misfit, seen_through
+from jaxblend.train.views import BANDS, CONDITIONS, View, sum_of_squares, wavenumbers
 
 __all__ = ["Morphology", "decoded", "make", "negative_elbo"]
 
@@ -79,20 +70,23 @@ def make(config: Morphology, key) -> Autoencoder:
     return Autoencoder(encoder, decoder)
 
 
-def negative_elbo(model: Autoencoder, key, *, side: int, batch_size: int):
+def negative_elbo(model: Autoencoder, key, *, side: int, batch_size: int, stamps: Stamps | None = None, real: int = 0):
     """Mean over a fresh batch of the nats by which the bound falls short of the noise alone, and its parts.
 
     The likelihood is that of every noisy pixel, maximised over the flux in each band; galaxies of high signal to noise
-    count more, as they should.
+    count more, as they should. With ``stamps``, ``real`` of the batch are such, whose one band is the redder one.
     """
     data, draws = jax.random.split(key)
-    views = jax.vmap(partial(draw_view, side=side))(jax.random.split(data, batch_size))
-    mean, scale, share = model.encode(noisy_image(views), conditions(views))
+    views, picked, image, told = drawn_and_real(data, side=side, n=batch_size, stamps=stamps, real=real)
+    mean, scale, share = model.encode(image, told)
     z = mean + scale * jax.random.normal(draws, mean.shape)
-    light = decoded(model.decoder, z, share, views)
-    misfit = _misfit(light, views)
+    drawn = len(views.pixel)
+    nats = _misfit(decoded(model.decoder, z[:drawn], share[:drawn], views), views)
+    if picked is not None:
+        light = seen_through(model.decoder, z[drawn:], share[drawn:], picked)
+        nats = jnp.concatenate([nats, misfit(light, picked)])
     divergence = 0.5 * jnp.sum(mean**2 + scale**2 - 1 - 2 * jnp.log(scale), axis=1)
-    return jnp.mean(misfit + divergence), {"misfit": misfit.mean(), "divergence": divergence.mean()}
+    return jnp.mean(nats + divergence), {"misfit": nats.mean(), "divergence": divergence.mean()}
 
 
 def decoded(decoder: SplatDecoder, z, share, views: View) -> Complex[Array, "B bands H W"]:

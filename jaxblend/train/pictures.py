@@ -14,9 +14,10 @@ from jaxblend.forward.splats import transform
 from jaxblend.nets.autoencoder import Autoencoder
 from jaxblend.nets.decoder import SplatDecoder
 from jaxblend.train.morphology import decoded
+from jaxblend.train.stamps import Stamps, draw_stamps, freedom, made_round, misfit, seen_through
 from jaxblend.train.views import View, conditions, draw_view, noisy_image, wavenumbers
 
-__all__ = ["cosines", "prior_draws", "reconstructions"]
+__all__ = ["chi2_per_pixel", "cosines", "prior_draws", "reconstructions"]
 
 _PIXEL, _FWHM = 0.12, 2.0  # of draws: half-light radii, pixels
 
@@ -47,6 +48,19 @@ def cosines(model: Autoencoder, key, *, side: int, n: int) -> Float[np.ndarray, 
         return jnp.sum(true * found, 1) / jnp.sqrt(jnp.sum(true**2, 1) * jnp.sum(found**2, 1))
 
     return np.asarray(made(key))
+
+
+def chi2_per_pixel(model: Autoencoder, key, stamps: Stamps, *, n: int) -> Float[np.ndarray, " n"]:
+    """Of n random stamps against what is decoded from the mean of their latent vector."""
+
+    @jax.jit
+    def made(key, stamps):
+        picked = draw_stamps(key, stamps, n)
+        mean, _, share = model.encode(made_round(picked), picked.told)
+        light = seen_through(model.decoder, mean, share, picked)
+        return 1 + 2 * misfit(light, picked) / freedom(picked)
+
+    return np.asarray(made(key, stamps))
 
 
 def prior_draws(

@@ -16,13 +16,25 @@ from jaxblend.simulation.morphology.light import smooth_transform, structured_br
 from jaxblend.simulation.morphology.own_frame import own_frame
 from jaxblend.simulation.morphology.pieces import draw_structure
 
-__all__ = ["BANDS", "CONDITIONS", "View", "conditions", "draw_view", "noisy_image", "sum_of_squares", "wavenumbers"]
+__all__ = [
+    "BANDS",
+    "CONDITIONS",
+    "SAMPLING",
+    "SNR",
+    "View",
+    "conditions",
+    "draw_view",
+    "noisy_image",
+    "sum_of_squares",
+    "told",
+    "wavenumbers",
+]
 
 BANDS = 2  # a blue and a red one
 CONDITIONS = 3
-_SAMPLING = (0.11, 0.3)  # pixels in half-light radii
+SAMPLING = (0.11, 0.3)  # pixels in half-light radii
 _FWHM = (1.8, 5.0)  # of the PSF in pixels
-_SNR = (20.0, 500.0)  # of all light in a band
+SNR = (20.0, 500.0)  # of all light in a band
 
 
 class View(NamedTuple):
@@ -57,14 +69,14 @@ def draw_view(key, side: int) -> View:
     keys = jax.random.split(key, 5)
     galaxy = draw_structure(keys[0])
     frame = own_frame(galaxy)
-    pixel, fwhm = (_log_uniform(k, ends) for k, ends in zip(keys[1:3], (_SAMPLING, _FWHM), strict=True))
+    pixel, fwhm = (_log_uniform(k, ends) for k, ends in zip(keys[1:3], (SAMPLING, _FWHM), strict=True))
     kx, ky = map(jnp.asarray, wavenumbers(side))
     transfer = kolmogorov(jnp.hypot(kx, ky) * fwhm)
     components = _spectrum(galaxy, frame, pixel, side)
     middle = jnp.log(galaxy.old_share) - jnp.log1p(-galaxy.old_share)
     old = jax.nn.sigmoid(middle + galaxy.colour * jnp.array([-0.5, 0.5]))
     light = jnp.einsum("cm,mab->cab", jnp.stack([old, 1 - old], axis=1), components) * transfer
-    snr = _log_uniform(keys[3], _SNR)
+    snr = _log_uniform(keys[3], SNR)
     sigma = jnp.sqrt(sum_of_squares(light, side)) / snr
     noise = jnp.fft.rfft2(sigma[:, None, None] * jax.random.normal(keys[4], (BANDS, side, side)))
     return View(light, noise, sigma, transfer, pixel, fwhm)
@@ -79,9 +91,12 @@ def noisy_image(view: View) -> Float[Array, "*B bands H H"]:
 
 def conditions(view: View) -> Float[Array, "*B 3"]:
     """What an encoder is told of a view: sampling, PSF and noise, as numbers of order 1."""
-    return jnp.stack(
-        [jnp.log(view.pixel) + 1.7, jnp.log(view.fwhm) - 1.1, 0.5 * (jnp.log(view.sigma).mean(-1) + 5)], axis=-1
-    )
+    return told(view.pixel, view.fwhm, jnp.log(view.sigma).mean(-1))
+
+
+def told(pixel, fwhm, log_sigma) -> Float[Array, "*B 3"]:
+    """Conditions from the size of a pixel in half-light radii, the PSF's in pixels, and noise in units of the flux."""
+    return jnp.stack([jnp.log(pixel) + 1.7, jnp.log(fwhm) - 1.1, 0.5 * (log_sigma + 5)], axis=-1)
 
 
 def wavenumbers(side: int) -> tuple[np.ndarray, np.ndarray]:

@@ -118,6 +118,11 @@ def test_a_loss_that_is_not_finite_says_what_to_lower(refused, left, monkeypatch
     assert expected in refused(network)
 
 
+def test_galaxies_that_are_not_there_are_named(refused):
+    expected = "nowhere.fits is not there: give the file of a galsim.RealGalaxyCatalog"
+    assert expected in refused("morphology", "[flow]", '[cosmos]\npath = "nowhere.fits"\n[flow]')
+
+
 def test_a_flow_needs_a_morphology(refused, tmp_path):
     printed = refused("flow")
     assert "train it first, with jaxblend train morphology --out" in printed

@@ -33,6 +33,9 @@ def test_what_a_file_leaves_out_has_its_default(tmp_path):
         ("[training]\nbatch_size = 0", "run.toml: training: batch_size must be at least 1, got 0"),
         ("[flow_training]\nlearning_rate = 0", "learning_rate must be a finite number above 0, got 0.0"),
         ("[training]\nlearning_rate = inf", "learning_rate must be a finite number above 0, got inf"),
+        ("[cosmos]\nshare = 1.5", "run.toml: cosmos: share must be above 0 and at most 1, got 1.5"),
+        ("[cosmos]\nshare = 0", "share must be above 0 and at most 1, got 0.0"),
+        ("[cosmos]\npath = 3", "path must be like '', got 3"),
         ("flow_galaxies = 0", "run.toml: flow_galaxies must be at least 1, got 0"),
         ("[morphology]\nlatent = 0", "latent must be at least 1, got 0"),
         ("[morphology]\nsplats = -2", "splats must be at least 1, got -2"),
@@ -60,6 +63,11 @@ def test_differences_are_named_with_what_each_has(tmp_path):
         "flow_galaxies = 20000 (now 9)",
     ]
     assert "training.steps = 16000 (now 3000)" in differences(config, stored, everything)
+    # Runs of before there were real galaxies had none.
+    del stored["cosmos"]
+    assert differences(Config(), stored, everything) == []
+    real = read_config(written(tmp_path, "[cosmos]\npath = 'stamps.fits'"))
+    assert differences(real, stored, ["cosmos"]) == ["cosmos.path =  (now stamps.fits)"]
     assert "flow_galaxies = None (now 9)" in differences(config, {}, everything)
 
 

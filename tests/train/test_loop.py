@@ -1,5 +1,6 @@
 """The trainer on a small regression: what it finds, and that a run that was ended goes on as if it had not been."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -52,6 +53,21 @@ def test_a_run_that_was_ended_goes_on_to_the_same_weights(whole, tmp_path, stops
     np.testing.assert_array_equal(slope, whole[0])
     np.testing.assert_array_equal(trained(start(), SCHEDULE, tmp_path)[0]["slope"], slope)
     np.testing.assert_array_equal(history[:, [0, 2]], whole[1][:, [0, 2]])
+
+
+def test_data_of_a_loss_go_with_it_and_validation_may_have_its_own(tmp_path):
+    def to(model, key, *, target):
+        return jnp.mean((model["slope"] - target) ** 2) + 0.0 * jax.random.normal(key), {}
+
+    near, far = (eqx.Partial(to, target=target) for target in (TRUTH, TRUTH + 3.0))
+    run = train(start(), near, SCHEDULE, tmp_path, held_out=far)
+    next(run)
+    run.close()
+    slope, history = weights_of(train(start(), near, SCHEDULE, tmp_path, held_out=far))
+    straight, _ = weights_of(train(start(), near, SCHEDULE, held_out=far))
+    np.testing.assert_array_equal(slope, straight)
+    assert history[-1, 1] < 1e-3
+    assert history[-1, 2] > 5.0
 
 
 def test_it_stops_early_and_keeps_the_best():
