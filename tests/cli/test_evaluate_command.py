@@ -106,6 +106,7 @@ def test_one_table_against_the_table_of_the_truth(tmp_path, run, blends, suffix)
     assert read_table(tmp_path / "o/sources.ecsv")["shear_g1"][0] == pytest.approx(0.02)
 
 
+@pytest.mark.slow
 def test_one_blend_from_its_own_folder_and_file(tmp_path, run, blends):
     results = write_results(tmp_path / "r", blends, images=False)
     truth = read_table(blends / "truth.ecsv")

@@ -116,6 +116,7 @@ def test_a_batch_is_its_blends_one_by_one(blends):
     np.testing.assert_allclose(plain(vstack(apart)), plain(together), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_blends_of_several_stamp_shapes_and_portions_are_scored_alike(blends, monkeypatch):
     cut = [smaller(blend) for blend in blends[:2]]
     truths = [blends[0], cut[0], blends[1], cut[1], blends[2]]

@@ -57,6 +57,7 @@ def test_images_are_in_the_unit_of_their_own_exposure(joint, epochs):
     assert abs(joint.chi2[0] - 1) < 5 * np.sqrt(2 / 2048)
 
 
+@pytest.mark.slow
 def test_each_exposure_adds_to_what_is_known(joint, epochs):
     alone = [
         jb.fit([observation], [(31 / 2 + p / e["scale"]) for p in SKY]).catalog

@@ -35,6 +35,7 @@ def test_images_add_up_and_keep_the_shape_of_the_stamp(fitted, blend):
     np.testing.assert_allclose(fitted.model + fitted.residual, obs.image, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_blend_does_not_feel_its_batch(fitted, blend):
     obs, positions, _, stars = blend
     start = positions + np.array([0.6, -0.5])

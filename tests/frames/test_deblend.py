@@ -144,6 +144,7 @@ def test_all_stamps_share_the_prior_of_the_frame(calls, observation):
     assert len(priors) == 1
 
 
+@pytest.mark.slow
 def test_a_real_fit_without_a_zero_point_has_no_magnitudes(observation):
     y, x = slice(10, 42), slice(8, 40)
     scene = deblend(observation.cutout(y, x), rounds=1, search_again=False, stars=False)

@@ -46,6 +46,7 @@ def test_every_stamp_has_the_noise_of_the_frame(scene):
         assert fit.item.whitenings[0] is not None
 
 
+@pytest.mark.slow
 def test_error_bars_are_those_of_the_noise(scene, observation):
     errors = [np.asarray(s.catalog["flux_r_err"]) for s in (scene, jb.deblend(observation, **OPTIONS))]
     white = np.asarray(jb.deblend(observation.replace(noise_correlation=None), **OPTIONS).catalog["flux_r_err"])

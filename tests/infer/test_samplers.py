@@ -117,6 +117,7 @@ def test_a_normal_guide_is_exact_for_a_linear_model(linear):
     assert np.mean(found.bound[-100:]) - 4 * np.log(2 * np.pi) < evidence + 0.05
 
 
+@pytest.mark.slow
 def test_a_guide_may_be_chosen():
     from numpyro.infer.autoguide import AutoIAFNormal
 

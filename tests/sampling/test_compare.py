@@ -59,6 +59,7 @@ def test_both_estimates_of_the_evidence_agree(pair, compared):
     np.testing.assert_allclose(sampled.log_evidence, compared.log_evidence, atol=2.5)
 
 
+@pytest.mark.slow
 def test_a_star_is_told_from_a_galaxy():
     hypotheses = [jb.Hypothesis("galaxy", [MIDDLE]), jb.Hypothesis("star", [MIDDLE], stars=[True])]
     star = observed(galsim.DeltaFunction(flux=1000.0))

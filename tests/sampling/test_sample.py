@@ -108,6 +108,7 @@ def test_blends_of_one_call_are_drawn_apart(fit, draws):
         assert (np.abs(flux.mean(0) - other.mean(0)) < 4.5 * error).all()
 
 
+@pytest.mark.slow
 def test_a_guide_comes_close_and_says_how_close(fit, draws):
     posterior = jb.sample(fit, key=jax.random.key(2), method="svi")
     d = posterior.diagnostics

@@ -44,6 +44,7 @@ def test_defects_have_no_weight():
     np.testing.assert_allclose(spoilt.observation.image[~bad], clean.observation.image[~bad], rtol=1e-5, atol=0.01)
 
 
+@pytest.mark.slow
 def test_each_blend_has_its_own_psf():
     blends = list(jb.simulate_blends(LSST, 2, key=KEY, psf=VaryingPSF(width_scatter=0.2), **SMALL))
     first, second = (np.abs(b.observation.psf.transfer(b.observation.frame)) for b in blends)
