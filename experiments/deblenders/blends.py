@@ -1,5 +1,6 @@
 """LSST fields of 48 to 80 galaxies per square arcminute: six bands, bulges and disks, drawn by GalSim."""
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,13 @@ MARGIN = 10  # pixels: sources nearer to the edge are in the image, and in no st
 SELECTION = Selection(max_magnitude=25.3, magnitude_band="i", min_snr=10.0, snr_band="r")
 POOL = 400  # galaxies, of which a blend is made
 NOISE, VARIANCE = "poisson", "model"  # weights hold the variance of sky and sources, as a survey's variance map does
+FIELDS = {
+    "seed": SEED,
+    "survey": [SURVEY, BANDS, PSF, SIDE],
+    "noise": [NOISE, VARIANCE],
+    "density": DENSITIES,
+    "selection": dataclasses.asdict(SELECTION),
+}  # all that the fields depend on
 
 
 @functools.cache

@@ -4,7 +4,6 @@ Run from the repository: python -m experiments.deblenders.run OUT --blends 200
 and, where scarlet2 is installed, the same command with --methods scarlet2
 """
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -31,11 +30,7 @@ DEFAULT = tuple(name for name in METHODS if not name.startswith("scarlet2"))
 def task_of(methods: tuple[str, ...], catalog: Path | None, size: int) -> Task:
     """Everybody sees the same pixels and weights; those without given centres find their own."""
     record = {
-        "seed": drawn.SEED,
-        "survey": [drawn.SURVEY, drawn.BANDS, drawn.PSF, drawn.SIDE],
-        "noise": [drawn.NOISE, drawn.VARIANCE],
-        "density": drawn.DENSITIES,
-        "selection": dataclasses.asdict(drawn.SELECTION),
+        **drawn.FIELDS,
         "catalog": "built-in population" if catalog is None else catalog.name,
         "position_scatter": POSITION_SCATTER,
     }

@@ -27,11 +27,7 @@ class Fits(list):
 def task_of(models: dict[str, AbstractGalaxy], size: int, weights: str) -> Task:
     """Every model with every kind of centres, on the fields of experiments/deblenders, measured as there."""
     record = {
-        "seed": drawn.SEED,
-        "survey": [drawn.SURVEY, drawn.BANDS, drawn.PSF, drawn.SIDE],
-        "noise": [drawn.NOISE, drawn.VARIANCE],
-        "density": drawn.DENSITIES,
-        "selection": dataclasses.asdict(drawn.SELECTION),
+        **drawn.FIELDS,
         "centres": CENTRES,
         "aperture": TIMES,
         "weights": weights,

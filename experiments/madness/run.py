@@ -5,31 +5,22 @@ Run from the repository: python -m experiments.madness.run OUT
 
 import dataclasses
 import functools
-import hashlib
 from pathlib import Path
 from typing import Annotated
 
-import jax
-import numpy as np
 import tyro
 
 import jaxblend as jb
 from experiments.deblending import run_chunks as run_fields
 from experiments.madness import optimisers
 from experiments.madness.fields import task_of
+from experiments.record import digest
 from experiments.separation.chunks import run_chunks
-from jaxblend.forward.galaxies import AbstractGalaxy
 from jaxblend.nets.galaxy import NeuralGalaxy
 
 ANALYTIC, NEURAL = "BulgeDisk", "NeuralGalaxy"
 FIELDS, OPTIMISERS = "fields", "optimisers"  # folders of results
 FIELDS_OF_CHUNK, BLENDS_OF_CHUNK = 8, 4
-
-
-def digest(model: AbstractGalaxy) -> str:
-    """Of a model's arrays, wherever they were read from."""
-    arrays = [np.ascontiguousarray(leaf).tobytes() for leaf in jax.tree.leaves(model) if isinstance(leaf, jax.Array)]
-    return hashlib.sha256(b"".join(arrays)).hexdigest()
 
 
 def main(

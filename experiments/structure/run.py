@@ -5,19 +5,16 @@ and, where scarlet2 is installed, the same command with --methods scarlet2 --ble
 """
 
 import functools
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import equinox as eqx
-import jax
 import numpy as np
 import tyro
 
 import jaxblend as jb
 from experiments.deblending import Method, Task, each, fitted, run_chunks
-from experiments.record import check_record
+from experiments.record import check_record, digest
 from experiments.structure import blends as drawn
 from experiments.structure import galaxies
 from jaxblend.compare import Scarlet2
@@ -82,12 +79,6 @@ def about(evaluation: jb.Evaluation, results: Sequence, blends: Sequence[Blend])
     return columns
 
 
-def digest(model: AbstractGalaxy) -> str:
-    """Of all weights."""
-    leaves = jax.tree.leaves(eqx.filter(model, eqx.is_array))
-    return hashlib.sha256(b"".join(np.ascontiguousarray(leaf).tobytes() for leaf in leaves)).hexdigest()
-
-
 def main(
     out: Annotated[Path, tyro.conf.Positional],
     /,
@@ -112,11 +103,13 @@ def main(
         Folder of GalSim's COSMOS sample; without it the set of real galaxies is left out.
     """
     each_method = {name: method_of(name, weights) for name in methods}
+    learned = {NEURAL, EVIDENCE} & set(methods)
+    record = {"weights": digest(model_of(NEURAL, weights))} if learned else {}
     for kind in galaxies.SETS if cosmos else galaxies.SETS[:2]:
         for survey in galaxies.SURVEYS:
             folder = out / f"{kind}_{survey}"
-            for name in {NEURAL, EVIDENCE} & set(methods):
-                check_record({"weights": digest(model_of(NEURAL, weights))}, folder / name)
+            for name in learned:
+                check_record(record, folder / name)
             print(f"{kind}, {survey}", flush=True)
             run_chunks(task_of(kind, survey, each_method, cosmos and str(cosmos)), folder, blends)
 

@@ -237,8 +237,6 @@ def _shear(words: Sequence[str]) -> Any:
 
 
 def _with_seeds(blend: Blend) -> Blend:
-    import astropy.units as u
+    from jaxblend.simulation.truth import with_seeds
 
-    truth = blend.truth.copy()
-    truth["seed_x"], truth["seed_y"] = (blend.seeds * u.pix).T
-    return replace(blend, truth=truth)
+    return replace(blend, truth=with_seeds(blend.truth, blend.seeds))

@@ -169,8 +169,8 @@ def _morphology(config: Config, folder: Path, console: Console) -> dict[str, Pat
     stamps, unseen_stamps = _real_galaxies(config, console)
     held_out = None
     if stamps is not None:
-        real = max(1, round(config.cosmos.share * config.training.batch_size))
-        loss, held_out = (eqx.Partial(loss, stamps=some, real=real) for some in (stamps, unseen_stamps))
+        share = config.cosmos.share
+        loss, held_out = (eqx.Partial(loss, stamps=some, share=share) for some in (stamps, unseen_stamps))
     (folder / JUDGEMENT).unlink(missing_ok=True)  # until these weights are judged
     model, state = _run(make(config.morphology, seed), loss, config.training, folder, console, held_out)
     unseen = jax.random.fold_in(seed, HELD_OUT)

@@ -144,9 +144,8 @@ def _paired(observations, positions, stars, model) -> Iterator:
     """What belongs to each blend."""
     given = {"observations": observations, "positions": positions}
     given |= {} if stars is None else {"stars": stars}
-    for_all = BulgeDisk() if model is None else model
-    if not isinstance(for_all, (AbstractGalaxy, type)):
-        given["model"] = for_all
+    if not isinstance(model, (AbstractGalaxy, type, type(None))):
+        given["model"] = model
     for name, values in given.items():
         if not isinstance(values, Iterable) or isinstance(values, str):
             raise ValueError(f"{name} must have an entry for each blend, got {values!r}")
@@ -156,7 +155,7 @@ def _paired(observations, positions, stars, model) -> Iterator:
         if short := [name for name in entry if entry[name] is ended]:
             longer = next(name for name in entry if entry[name] is not ended)
             raise ValueError(f"{longer} and {short[0]} differ in number: {short[0]} has entries for {i} blends only")
-        own = entry.get("model", for_all)
+        own = entry.get("model", model)
         yield entry["observations"], entry["positions"], entry.get("stars"), BulgeDisk() if own is None else own
 
 

@@ -137,7 +137,7 @@ def _meta(fit):
         **settings(
             fit.bands,
             surveys=fit.context["survey"],
-            model=", ".join(dict.fromkeys(fit.context["models"])),
+            model=fit.model_names,
             prior=None if fit.item is None else fit.item.prior,
             reference=fit.reference,
             zero_points=fit.context["zero_points"],

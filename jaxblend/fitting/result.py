@@ -94,8 +94,12 @@ class Fit:
 
     def __repr__(self) -> str:
         sources = f"{self.n} source{'' if self.n == 1 else 's'}"
-        models = ", ".join(dict.fromkeys(self.context["models"]))
-        return f"Fit({models}, {sources} in {', '.join(self.bands)}; {self.outcome.value})"
+        return f"Fit({self.model_names}, {sources} in {', '.join(self.bands)}; {self.outcome.value})"
+
+    @property
+    def model_names(self) -> str:
+        """Of the galaxy models, each once."""
+        return ", ".join(dict.fromkeys(self.context["models"]))
 
     @property
     def quantities(self) -> np.ndarray:

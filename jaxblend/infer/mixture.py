@@ -36,11 +36,6 @@ class LaplaceMixture(eqx.Module):
         narrow = np.linalg.inv(spread)
         return cls(place, spread, narrow, share + np.linalg.slogdet(narrow)[1], share)
 
-    @property
-    def n_modes(self) -> int:
-        """Those that have a share."""
-        return int(np.isfinite(self.log_share).sum())
-
     def draw_all(self, key, n: int) -> Float[Array, "n_draws n"]:
         """``n`` draws of z, each component in proportion to its share as closely as whole numbers allow."""
         which, inside = jax.random.split(key)

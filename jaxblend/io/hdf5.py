@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxblend.io.atomic import atomic_path
 from jaxblend.io.stored import StoredBlend, blend_from_arrays, blend_to_arrays
-from jaxblend.simulation.truth import stack_truths
+from jaxblend.simulation.truth import stack_truths, with_seeds
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -146,14 +146,10 @@ class BlendFile:
 
 
 def _truth(blend: Blend) -> QTable:
-    """With the seeds, ``seed_x, seed_y``, where they are not the true positions."""
-    import astropy.units as u
-
+    """With the seeds where they are not the true positions."""
     if "seed_x" in blend.truth.colnames or np.array_equal(blend.seeds, blend.positions):
         return blend.truth
-    truth = blend.truth.copy()
-    truth["seed_x"], truth["seed_y"] = (blend.seeds * u.pix).T
-    return truth
+    return with_seeds(blend.truth, blend.seeds)
 
 
 def _name(number: int) -> str:

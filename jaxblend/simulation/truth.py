@@ -80,6 +80,15 @@ def truth_table(
     return table
 
 
+def with_seeds(truth: astropy.table.QTable, seeds: np.ndarray) -> astropy.table.QTable:
+    """Copy a truth, with seeds (n, 2), pixel x, y, as ``seed_x, seed_y``."""
+    import astropy.units as u
+
+    truth = truth.copy()
+    truth["seed_x"], truth["seed_y"] = (seeds * u.pix).T
+    return truth
+
+
 def stack_truths(truths: Iterable[astropy.table.QTable]) -> astropy.table.QTable:
     """Make one table of those of many blends: a first column ``blend`` counts them.
 

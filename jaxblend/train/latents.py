@@ -23,11 +23,10 @@ def encoded(
 
     With ``stamps``, they have this share of them.
     """
-    real = max(1, round(share * _TOGETHER))
 
     @jax.jit
     def batch(key, stamps):
-        _, _, image, told = drawn_and_real(key, side=side, n=_TOGETHER, stamps=stamps, real=real)
+        _, _, image, told = drawn_and_real(key, side=side, n=_TOGETHER, stamps=stamps, share=share)
         mean, scale, _ = model.encode(image, told)
         return mean, scale
 

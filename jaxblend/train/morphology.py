@@ -70,20 +70,22 @@ def make(config: Morphology, key) -> Autoencoder:
     return Autoencoder(encoder, decoder)
 
 
-def negative_elbo(model: Autoencoder, key, *, side: int, batch_size: int, stamps: Stamps | None = None, real: int = 0):
+def negative_elbo(
+    model: Autoencoder, key, *, side: int, batch_size: int, stamps: Stamps | None = None, share: float = 0.0
+):
     """Mean over a fresh batch of the nats by which the bound falls short of the noise alone, and its parts.
 
     The likelihood is that of every noisy pixel, maximised over the flux in each band; galaxies of high signal to noise
-    count more, as they should. With ``stamps``, ``real`` of the batch are such, whose one band is the redder one.
+    count more, as they should. With ``stamps``, these have a share of the batch, and their one band is the redder one.
     """
     data, draws = jax.random.split(key)
-    views, picked, image, told = drawn_and_real(data, side=side, n=batch_size, stamps=stamps, real=real)
-    mean, scale, share = model.encode(image, told)
+    views, picked, image, told = drawn_and_real(data, side=side, n=batch_size, stamps=stamps, share=share)
+    mean, scale, old = model.encode(image, told)
     z = mean + scale * jax.random.normal(draws, mean.shape)
     drawn = len(views.pixel)
-    nats = _misfit(decoded(model.decoder, z[:drawn], share[:drawn], views), views)
+    nats = _misfit(decoded(model.decoder, z[:drawn], old[:drawn], views), views)
     if picked is not None:
-        light = seen_through(model.decoder, z[drawn:], share[drawn:], picked)
+        light = seen_through(model.decoder, z[drawn:], old[drawn:], picked)
         nats = jnp.concatenate([nats, misfit(light, picked)])
     divergence = 0.5 * jnp.sum(mean**2 + scale**2 - 1 - 2 * jnp.log(scale), axis=1)
     return jnp.mean(nats + divergence), {"misfit": nats.mean(), "divergence": divergence.mean()}

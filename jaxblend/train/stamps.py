@@ -56,10 +56,14 @@ def draw_stamps(key, stamps: Stamps, n: int) -> Stamps:
 
 
 def drawn_and_real(
-    key, *, side: int, n: int, stamps: Stamps | None = None, real: int = 0
+    key, *, side: int, n: int, stamps: Stamps | None = None, share: float = 0.0
 ) -> tuple[View, Stamps | None, Float[Array, "n bands side side"], Float[Array, "n 3"]]:
-    """A batch: views of drawn galaxies, ``real`` random stamps after them, and what an encoder sees and is told."""
-    views = jax.vmap(partial(draw_view, side=side))(jax.random.split(key, n if stamps is None else n - real))
+    """A batch: views of drawn galaxies, random stamps after them, and what an encoder sees and is told.
+
+    Stamps, if there are any, have this ``share`` of the batch, and one place at least.
+    """
+    real = 0 if stamps is None else max(1, round(share * n))
+    views = jax.vmap(partial(draw_view, side=side))(jax.random.split(key, n - real))
     image, told = noisy_image(views), conditions(views)
     if stamps is None:
         return views, None, image, told

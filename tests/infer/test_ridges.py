@@ -80,7 +80,7 @@ def test_draws_reach_all_of_it_with_the_ridge_alone(end, ridge):
 
 def test_absent_sources_have_no_ridge(end):
     mixture = with_ridges(end, potential, curvature, log_flux, jnp.array([False, True]))
-    assert mixture.n_modes == 1
+    assert np.isfinite(mixture.log_share).sum() == 1
     np.testing.assert_allclose(mixture.potential(jnp.ones(3)), end.potential(jnp.ones(3)), rtol=1e-5)
 
 
@@ -93,6 +93,6 @@ def test_no_mode_gives_way_to_a_ridge(end):
         return jnp.stack([0.5 * z[0], 0.4 * z[1], 0.3 * z[2], 0.5 * z[0] + 0.2 * z[1]])
 
     mixture = with_ridges(modes, lambda z: 0.05 * z @ z, lambda z: 0.1 * jnp.eye(3), faint_sources, four)
-    assert mixture.n_modes == 10
+    assert np.isfinite(mixture.log_share).sum() == 10
     np.testing.assert_allclose(mixture.place[1], far[1][0], atol=1e-5)
     assert np.isfinite(mixture.log_share[:2]).all()

@@ -109,7 +109,7 @@ def test_networks_learn_from_the_sample(shared_data):
     assert len(stamps.data) >= 20
     stamps = jax.tree.map(jnp.asarray, stamps)
     model = make(Morphology(latent=4, splats=6, hidden=16, features=(8, 8), side=16), jax.random.key(0))
-    loss = eqx.Partial(negative_elbo, side=16, batch_size=8, stamps=stamps, real=8)
+    loss = eqx.Partial(negative_elbo, side=16, batch_size=8, stamps=stamps, share=1.0)
     before = pictures.chi2_per_pixel(model, jax.random.key(1), stamps, n=32)
     *_, (model, state, _) = train(model, loss, Schedule(steps=60, batch_size=8, learning_rate=3e-3, every=20))
     assert np.isfinite(state.best_loss)
