@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from jaxblend.nets.decoder import SplatDecoder
+from jaxblend.nets.decoder import Decoder
 from jaxblend.nets.encoder import MorphologyEncoder
 
 __all__ = ["Autoencoder"]
@@ -20,7 +20,7 @@ class Autoencoder(nnx.Module):
     whose share grows towards the red.
     """
 
-    def __init__(self, encoder: MorphologyEncoder, decoder: SplatDecoder):
+    def __init__(self, encoder: MorphologyEncoder, decoder: Decoder):
         self.encoder, self.decoder = encoder, decoder
 
     def encode(self, image: Float[Array, "B C H W"], conditions: Float[Array, "B n"]):

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Complex, Float
 
-from jaxblend.forward.splats import Splats
+from jaxblend.forward.splats import Splats, transform
 
-__all__ = ["SplatDecoder"]
+__all__ = ["Decoder", "SplatDecoder"]
 
 _NARROWEST = 0.02  # standard deviation of a splat, in half-light radii
 _WIDTHS = (0.15, 2.5)  # of an untrained decoder's splats
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """What makes the light of a galaxy, in its own frame, from ``latent`` numbers."""
+
+    latent: int
+
+    def waves(
+        self, z: Float[Array, " latent"], kx: Float[Array, "#a #b"], ky: Float[Array, "#a #b"]
+    ) -> Complex[Array, "components a b"]:
+        """Fourier transform of each component at some wavenumbers."""
+        ...
 
 
 class SplatDecoder(nnx.Module):
@@ -52,6 +67,12 @@ class SplatDecoder(nnx.Module):
         first, second = (_NARROWEST + jax.nn.softplus(side) for side in (first, second))
         share = jax.nn.softmax(logits.reshape(self.components, self.splats), axis=1)
         return Splats(place.reshape(self.splats, 2), jnp.stack([first, across, second], axis=1), share)
+
+    def waves(
+        self, z: Float[Array, " latent"], kx: Float[Array, "#a #b"], ky: Float[Array, "#a #b"]
+    ) -> Complex[Array, "components a b"]:
+        """Fourier transform of each component of one latent vector."""
+        return transform(self(z), kx, ky)
 
 
 def _spread(splats: int, components: int):

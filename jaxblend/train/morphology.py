@@ -9,9 +9,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Complex, Float
 
-from jaxblend.forward.splats import transform
 from jaxblend.nets.autoencoder import Autoencoder
-from jaxblend.nets.decoder import SplatDecoder
+from jaxblend.nets.decoder import Decoder, SplatDecoder
 from jaxblend.nets.encoder import MorphologyEncoder
 from jaxblend.train.stamps import Stamps, drawn_and_real, misfit, seen_through
 from jaxblend.train.views import BANDS, CONDITIONS, View, sum_of_squares, wavenumbers
@@ -91,12 +90,12 @@ def negative_elbo(
     return jnp.mean(nats + divergence), {"misfit": nats.mean(), "divergence": divergence.mean()}
 
 
-def decoded(decoder: SplatDecoder, z, share, views: View) -> Complex[Array, "B bands H W"]:
+def decoded(decoder: Decoder, z, share, views: View) -> Complex[Array, "B bands H W"]:
     """Spectra of unit flux of decoded galaxies, through the PSFs of views."""
     kx, ky = map(jnp.asarray, wavenumbers(views.light.shape[-2]))
 
     def one(z, share, view):
-        components = transform(decoder(z), kx / view.pixel, ky / view.pixel)
+        components = decoder.waves(z, kx / view.pixel, ky / view.pixel)
         return jnp.einsum("cm,mab->cab", jnp.stack([share, 1 - share], axis=1), components) * view.transfer
 
     return jax.vmap(one)(z, share, views)

@@ -10,9 +10,8 @@ import numpy as np
 from flowjax.bijections import AbstractBijection
 from jaxtyping import Array, Float
 
-from jaxblend.forward.splats import transform
 from jaxblend.nets.autoencoder import Autoencoder
-from jaxblend.nets.decoder import SplatDecoder
+from jaxblend.nets.decoder import Decoder
 from jaxblend.train.morphology import decoded
 from jaxblend.train.stamps import Stamps, draw_stamps, freedom, made_round, misfit, seen_through
 from jaxblend.train.views import View, conditions, draw_view, noisy_image, wavenumbers
@@ -64,7 +63,7 @@ def chi2_per_pixel(model: Autoencoder, key, stamps: Stamps, *, n: int) -> Float[
 
 
 def prior_draws(
-    decoder: SplatDecoder, flow: AbstractBijection, key, *, side: int, n: int
+    decoder: Decoder, flow: AbstractBijection, key, *, side: int, n: int
 ) -> Float[np.ndarray, "n 2 side side"]:
     """Both components of n galaxies drawn from the prior, a little blurred; each of unit flux."""
     kx, ky = map(jnp.asarray, wavenumbers(side))
@@ -73,7 +72,7 @@ def prior_draws(
     @jax.jit
     def made(key):
         u = jax.random.normal(key, (n, decoder.latent))
-        waves = jax.lax.map(lambda u: transform(decoder(flow.transform(u)), kx / _PIXEL, ky / _PIXEL) * blur, u)
+        waves = jax.lax.map(lambda u: decoder.waves(flow.transform(u), kx / _PIXEL, ky / _PIXEL) * blur, u)
         return _pixels(waves, jnp.ones(waves.shape[:2]))
 
     return np.asarray(made(key))

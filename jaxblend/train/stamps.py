@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
 from jaxtyping import Array, Float
 
-from jaxblend.forward.splats import Splats, transform
+from jaxblend.nets.decoder import Decoder
 from jaxblend.train.views import BANDS, View, conditions, draw_view, noisy_image, wavenumbers
 
 __all__ = ["Stamps", "draw_stamps", "drawn_and_real", "freedom", "made_round", "misfit", "seen_through"]
@@ -72,13 +71,13 @@ def drawn_and_real(
     return views, picked, image, jnp.concatenate([told, picked.told])
 
 
-def seen_through(decoder: Callable[[Any], Splats], z, share: Float[Array, "n bands"], stamps: Stamps):
+def seen_through(decoder: Decoder, z, share: Float[Array, "n bands"], stamps: Stamps):
     """Pixels (n, H, H), but for the flux, of decoded galaxies where and as the stamps show theirs."""
     kx, ky = map(jnp.asarray, wavenumbers(stamps.data.shape[-1]))
 
     def one(z, share, axes, psf):
         (xx, xy), (_, yy) = axes
-        old, young = transform(decoder(z), xx * kx + xy * ky, xy * kx + yy * ky)
+        old, young = decoder.waves(z, xx * kx + xy * ky, xy * kx + yy * ky)
         return jnp.fft.irfft2((share * old + (1 - share) * young) * jnp.fft.rfft2(psf))
 
     return jax.vmap(one)(z, share[:, _RED], stamps.axes, stamps.psf)

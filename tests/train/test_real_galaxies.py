@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from jaxblend.forward.splats import Splats
+from jaxblend.forward.splats import Splats, transform
 from jaxblend.train.cosmos import Cosmos, read_stamps
 from jaxblend.train.stamps import draw_stamps, freedom, made_round, misfit, seen_through
 
@@ -59,15 +59,19 @@ def gaussians(tmp_path_factory):
     return written(tmp_path_factory.mktemp("cosmos"), galaxies + rest, psf, noise)
 
 
-def gaussian(_):
+class Gaussian:
     """A "decoder" of the galaxies above: in their own frame all are this one."""
-    width = 1 / np.sqrt(2 * np.log(2))
-    return Splats(jnp.zeros((1, 2)), jnp.array([[width, 0.0, width]]), jnp.ones((2, 1)))
+
+    latent = 0
+
+    def waves(self, z, kx, ky):
+        width = 1 / np.sqrt(2 * np.log(2))
+        return transform(Splats(jnp.zeros((1, 2)), jnp.array([[width, 0.0, width]]), jnp.ones((2, 1))), kx, ky)
 
 
 def chi2_per_pixel(seen):
     n = len(seen.data)
-    light = seen_through(gaussian, jnp.zeros(n), jnp.full((n, 2), 0.5), seen)
+    light = seen_through(Gaussian(), jnp.zeros((n, 0)), jnp.full((n, 2), 0.5), seen)
     return 1 + 2 * misfit(light, seen) / freedom(seen)
 
 
