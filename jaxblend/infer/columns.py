@@ -7,13 +7,11 @@ the chain rule to ``u`` is a small matrix per source. Columns on the full grid, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Complex, Float, Inexact
 
 from jaxblend.forward.render import Grid, to_pixels
@@ -39,13 +37,9 @@ class Templates(eqx.Module):
     n_components: int = eqx.field(static=True)
 
     @classmethod
-    def of(cls, source: Sources, grid: Grid, held: Sequence[int] = ()) -> Templates:
-        """Templates of one source (no leading axis) on P wavenumbers, those of the grid row by row.
-
-        There are no slopes by shape parameters that are ``held``.
-        """
-        directions = np.delete(np.eye(source.shape.shape[0]), list(held), axis=0)
-        n_shape, n_components = len(directions), source.model.n_components
+    def of(cls, source: Sources, grid: Grid) -> Templates:
+        """Templates of one source (no leading axis) on P wavenumbers, those of the grid row by row."""
+        n_shape, n_components = source.shape.shape[0], source.model.n_components
 
         def amplitudes(shape):
             return source.model.amplitudes(shape, grid.sky_x, grid.sky_y).reshape(n_components, -1)
@@ -54,7 +48,7 @@ class Templates(eqx.Module):
             return jax.jvp(amplitudes, (source.shape,), (direction,))
 
         if n_shape:
-            values, slopes = jax.vmap(with_slope, out_axes=(None, 0))(jnp.asarray(directions, source.shape.dtype))
+            values, slopes = jax.vmap(with_slope, out_axes=(None, 0))(jnp.eye(n_shape, dtype=source.shape.dtype))
             basis = jnp.concatenate([values, slopes.reshape(n_shape * n_components, -1)])
         else:
             basis = amplitudes(source.shape)
@@ -91,12 +85,12 @@ def turned(amplitudes: Inexact[Array, "*a P"], real: Float[Array, "*b P"], imag:
     return amplitudes * real, amplitudes * imag
 
 
-def chain_rule(u: Float[Array, "K D"], blend: Blend, held: Sequence[int] = ()) -> Float[Array, "C K q D"]:
-    """d(position, shape without what is held, component flux in band c) / du of every source."""
+def chain_rule(u: Float[Array, "K D"], blend: Blend) -> Float[Array, "C K q D"]:
+    """d(position, shape, component flux in band c) / du of every source."""
 
     def natural(u):
         position, flux, shape = unpack(blend.prior.physical(u), blend.model, blend.n_bands)
-        fixed = jnp.concatenate([position, jnp.delete(shape, np.array(held, int), assume_unique_indices=True)])
+        fixed = jnp.concatenate([position, shape])
         return jnp.concatenate([jnp.tile(fixed, (blend.n_bands, 1)), flux.T], axis=1)
 
     return jnp.moveaxis(jax.vmap(jax.jacfwd(natural))(u), 1, 0)
@@ -125,13 +119,13 @@ def exact_normal_equations(u: Float[Array, "K D"], blend: Blend):
     return hessian, gradient, value
 
 
-def accumulate(band, sources: Sources, grid: Grid, transfer: Complex[Array, "*K C P"], inputs, chain, held=()):
+def accumulate(band, sources: Sources, grid: Grid, transfer: Complex[Array, "*K C P"], inputs, chain):
     """Normal equations in ``u`` summed over the bands of an exposure, and whatever else ``band`` returns, summed.
 
     ``band(flux, (real, imag), inputs)`` makes those in (position, shape, flux) of every source, (K q, K q) and (K q,),
     from its fluxes (K, m) and columns (K, q, P) in one band. Bands take turns: their columns need not fit in memory.
     """
-    templates = jax.vmap(lambda s: Templates.of(s, grid, held))(sources)
+    templates = jax.vmap(lambda s: Templates.of(s, grid))(sources)
     per_source = 0 if transfer.ndim == 3 else None
 
     def one(turn):

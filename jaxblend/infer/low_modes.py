@@ -7,7 +7,6 @@ gradient that decides where a fit ends is taken in pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -103,13 +102,12 @@ def low_normal_equations(
     blend: Blend,
     modes: tuple[LowModes, ...],
     temperature: Any = 1.0,
-    held: Sequence[int] = (),
 ):
     """J^T J (K D, K D), gradient (K D,) and value of the objective in the low wavenumbers.
 
-    The variance of the noise is raised by the ``temperature``. Shape parameters that are ``held`` count as constants.
+    The variance of the noise is raised by the ``temperature``.
     """
-    chain, sources = chain_rule(u, blend, held), blend.sources(u)
+    chain, sources = chain_rule(u, blend), blend.sources(u)
     hessian, gradient, value = jnp.eye(u.size, dtype=u.dtype), u.reshape(-1), 0.5 * jnp.sum(u**2)
 
     def band(flux, columns, data):
@@ -123,7 +121,7 @@ def low_normal_equations(
 
     for mode, bands in zip(modes, map(np.array, blend.bands), strict=True):
         some = in_bands(sources, bands)
-        parts = accumulate(band, some, mode.grid, mode.transfer, mode.data, chain[bands], held)
+        parts = accumulate(band, some, mode.grid, mode.transfer, mode.data, chain[bands])
         hessian, gradient = hessian + parts[0] / temperature, gradient + parts[1] / temperature
         value = value + 0.5 * parts[2] / temperature
     return hessian, gradient, value

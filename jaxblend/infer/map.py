@@ -1,14 +1,13 @@
 """Levenberg-Marquardt on the residual vector of a blend, from several starts, ending in exact normal equations.
 
-Three stages, each from where the last one ended: every start in the low wavenumbers, with latent vectors free only
-after all else; if several modes are within reach of the best one, each with the gradient taken in pixels and the low
-wavenumbers as its metric; the best one with the exact Jacobian.
+Three stages, each from where the last one ended: every start in the low wavenumbers; if several modes are within reach
+of the best one, each with the gradient taken in pixels and the low wavenumbers as its metric; the best one with the
+exact Jacobian.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 
 import equinox as eqx
 import jax
@@ -16,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxblend.forward.mix import latent_vectors
 from jaxblend.infer.columns import exact_normal_equations
 from jaxblend.infer.each import each
 from jaxblend.infer.levenberg import CONVERGED, DAMPING, STUCK, Point, State, decrement, descend, negligible
@@ -63,7 +61,7 @@ def maximum_a_posteriori(blend: Blend, starts: Float[Array, "S K D"] | None = No
     modes, fluxes = modes_and_fluxes(blend)
     if starts is None:
         starts = dispersed_starts(blend, modes, fluxes)
-    found, wanted = _distinct(_valued(_searched(starts, blend, modes), blend))
+    found, wanted = _distinct(_valued(_search(starts, blend, modes), blend))
     several = jnp.sum(wanted) > 1
     ended = jax.lax.map(lambda x: _follow(x[0], x[1], several, blend, modes), (found.u, wanted))
     bottom = each(lambda p: p.value - decrement(p), ended.point)
@@ -101,30 +99,14 @@ def polished(result: MapResult, blend: Blend) -> MapResult:
     )
 
 
-def _searched(starts: Float[Array, "S K D"], blend: Blend, modes: tuple[LowModes, ...]) -> Point:
-    """Minima in the low wavenumbers; where a galaxy has latent numbers, these are freed once all else has settled."""
-    names = blend.model.shape_names
-    latent = [names.index(name) for vector, _ in latent_vectors(blend.model) for name in vector]
-    found = _search(starts, blend, modes, latent)
-    if not latent:
-        return found
-    found, apart = _distinct(found, reach=jnp.inf)  # values say little before structure is fitted
-
-    def freed(point):
-        u, wanted = point
-        return _descend_low(u, blend, modes, jnp.where(wanted, _SEARCH_STEPS, 0), enough=_SEARCHED)
-
-    return each(freed, (found.u, apart))
-
-
-def _search(starts: Float[Array, "S K D"], blend: Blend, modes: tuple[LowModes, ...], held: Sequence[int]) -> Point:
+def _search(starts: Float[Array, "S K D"], blend: Blend, modes: tuple[LowModes, ...]) -> Point:
     """Every start's minimum in the low wavenumbers, first with the noise of a bright blend raised."""
     power = sum(jnp.sum(jnp.abs(mode.data) ** 2) for mode in modes)
     raised = jnp.maximum(1.0, power / _SOFT**2)
 
     def cooled(u, stage):
         temperature, most = stage
-        point = _descend_low(u, blend, modes, most, temperature, _SEARCHED, held)
+        point = _descend_low(u, blend, modes, most, temperature, _SEARCHED)
         return point.u, point
 
     def both(u):
@@ -135,9 +117,9 @@ def _search(starts: Float[Array, "S K D"], blend: Blend, modes: tuple[LowModes, 
     return each(both, starts)
 
 
-def _descend_low(u, blend, modes, most, temperature=1.0, enough=CONVERGED, held=()) -> Point:
+def _descend_low(u, blend, modes, most, temperature=1.0, enough=CONVERGED) -> Point:
     def evaluate(u):
-        hessian, gradient, value = low_normal_equations(u, blend, modes, temperature, held)
+        hessian, gradient, value = low_normal_equations(u, blend, modes, temperature)
         return Point(u, value, gradient, hessian)
 
     return descend(evaluate, Point.unknown(u), most, enough).point
@@ -150,12 +132,11 @@ def _valued(points: Point, blend: Blend) -> Point:
         weight = exposure.root_weight**2
         uneven |= jnp.any(weight < _EVEN * jnp.max(weight, axis=(1, 2), keepdims=True))
     values = jax.lax.cond(uneven, lambda p: each(lambda u: objective(u, blend), p.u), lambda p: p.value, points)
-    known = jnp.isfinite(points.value)  # what was not searched further stays out
-    return eqx.tree_at(lambda p: p.value, points, jnp.where(known, values, jnp.inf))
+    return eqx.tree_at(lambda p: p.value, points, values)
 
 
-def _distinct(points: Point, reach: float = _RIVAL) -> tuple[Point, Bool[Array, " S"]]:
-    """Points from the best to the worst; which of them are within its reach, and apart from every better one."""
+def _distinct(points: Point) -> tuple[Point, Bool[Array, " S"]]:
+    """Points from the best to the worst; which of them are within reach, and apart from every better one."""
     order = jnp.argsort(_finite(points.value))
     points = jax.tree.map(lambda x: x[order], points)
 
@@ -163,7 +144,7 @@ def _distinct(points: Point, reach: float = _RIVAL) -> tuple[Point, Bool[Array, 
         return jax.vmap(lambda other: jnp.max(_distance(other - u, hessian)))(points.u)
 
     apart = jax.vmap(farthest)(points.u, points.hessian) > _APART  # from the first index
-    near = jnp.isfinite(points.value) & (points.value - points.value[0] < reach)
+    near = jnp.isfinite(points.value) & (points.value - points.value[0] < _RIVAL)
     kept = [jnp.asarray(True)]
     for i in range(1, len(near)):
         kept.append(near[i] & jnp.all(jnp.stack([~kept[j] | apart[j, i] for j in range(i)])))

@@ -170,15 +170,3 @@ def test_a_pixel_with_the_photons_of_a_source_is_data_and_one_that_weighs_nothin
         for seen, w in ((image, weight), (share * image + (1 - share) * filler, np.full(weight.shape, mean)))
     )
     np.testing.assert_allclose(found, expected, atol=1e-4)
-
-
-def test_what_is_held_has_no_slope():
-    blend, modes, _, here, _ = two_points(VIEWS["one exposure"], np.random.default_rng(3))
-    free, held = (low_normal_equations(here, blend, modes, 1.0, shape) for shape in ((), (1, 2)))
-    gone = np.tile([name in ("g1", "g2") for name in blend.prior.names], len(here))
-    kept = np.ix_(~gone, ~gone)
-    np.testing.assert_allclose(held[0][kept], free[0][kept], rtol=1e-4, atol=1e-2)
-    np.testing.assert_allclose(held[0][gone], np.eye(len(gone))[gone], atol=1e-6)
-    np.testing.assert_allclose(held[1][~gone], free[1][~gone], rtol=1e-4, atol=1e-2)
-    np.testing.assert_allclose(held[1][gone], here.reshape(-1)[gone], atol=1e-6)
-    assert held[2] == pytest.approx(float(free[2]))
