@@ -27,8 +27,8 @@ def draw_blend(number: int, *, kind: str, survey: str, cosmos: str | None = None
     here, rng = survey_of(survey), np.random.default_rng([SEED, SURVEYS.index(survey), number, 1])
     band = here.band_index(BAND)
     galaxies = draw_galaxies(kind, number, n, survey, cosmos)
-    places = to_pixels(_draw_places(rng, n), side=SIDE, pixel_scale=here.pixel_scale)
-    isolated = _drawn(galaxies, places, here)
+    places = to_pixels(draw_places(rng, n), side=SIDE, pixel_scale=here.pixel_scale)
+    isolated = drawn_apart(galaxies, places, here)
     positions = np.stack([_centre(*pair) for pair in zip(isolated[:, band], places, strict=True)])
     sigma = np.sqrt(here.sky_level) * signal_to_noise(isolated[0, band], here.sky_level[band]) / snr
     image = isolated.sum(0) + sigma[:, None, None] * rng.normal(size=isolated.shape[1:])
@@ -52,15 +52,15 @@ def draw_blend(number: int, *, kind: str, survey: str, cosmos: str | None = None
     )
 
 
-def _drawn(galaxies: Galaxies, places: np.ndarray, survey: Survey) -> np.ndarray:
+def drawn_apart(galaxies: Galaxies, places: np.ndarray, survey: Survey, side: int = SIDE) -> np.ndarray:
     """Each galaxy alone (n, C, H, W), without noise."""
     n, each = len(places), len(galaxies.parts) // len(places)
     psfs = survey_psfs(survey, PSF)
-    parts = draw_isolated(galaxies.parts, places.repeat(each, axis=0), survey, psfs=psfs, shape=(SIDE, SIDE))
+    parts = draw_isolated(galaxies.parts, places.repeat(each, axis=0), survey, psfs=psfs, shape=(side, side))
     return parts.reshape(n, each, *parts.shape[1:]).sum(1)
 
 
-def _draw_places(rng: np.random.Generator, n: int) -> np.ndarray:
+def draw_places(rng: np.random.Generator, n: int) -> np.ndarray:
     """(n, 2) arcsec from the middle of the stamp."""
     while True:
         angle, distance = rng.uniform(0.0, 2 * np.pi, n - 1), rng.uniform(*DISTANCES, n - 1)

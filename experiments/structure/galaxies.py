@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import galsim
 import jax
@@ -21,6 +22,7 @@ from jaxblend.simulation.survey import Survey
 SEED = 20261128
 HELD_OUT = 2**31  # folded into the keys of structure: those of training are others
 SURVEYS, BANDS, BAND = ("LSST", "HSC"), "gri", "r"
+REDNESS = {"g": -0.5, "r": 0.0, "i": 0.5, "IE": 0.25}  # of bands, where shares of the old light follow it
 RADII = (0.4, 1.5)  # arcsec, half-light in r
 MAGNITUDES = (20.0, 22.0)  # in r, of the first galaxy: such sizes are usual there
 DIFFERENCE = 1.0  # magnitudes in r between that and the others, at most
@@ -67,20 +69,22 @@ def draw_galaxies(kind: str, number: int, n: int, survey: str, cosmos: str | Non
     rng = np.random.default_rng([SEED, place, number, 0])
     if kind == "cosmos":
         return Galaxies.whole(_real(rng, n, str(cosmos)), "real")
-    smooth = _smooth(rng, n, survey_of(survey))
+    smooth = smooth_galaxies(rng, n, survey_of(survey))
     if kind == "smooth":
         return Galaxies.whole(smooth, "smooth")
     held_out = jax.random.fold_in(jax.random.key(SEED), HELD_OUT + place)
-    return _structured(smooth, jax.random.fold_in(held_out, number))
+    return structured_galaxies(smooth, jax.random.fold_in(held_out, number))
 
 
-def _smooth(rng: np.random.Generator, n: int, survey: Survey) -> SkySources:
+def smooth_galaxies(
+    rng: np.random.Generator, n: int, surveys: Survey | Sequence[Survey], magnitudes: tuple[float, float] = MAGNITUDES
+) -> SkySources:
     """Bulges and disks of the built-in population, of other sizes and brightness."""
-    drawn = draw_population(rng, n, survey, star_fraction=0.0)
+    drawn = draw_population(rng, n, surveys, star_fraction=0.0)
     larger = np.exp(rng.uniform(*np.log(RADII), n)) / drawn.half_light_radius(BAND)
     return dataclasses.replace(
         drawn,
-        magnitude=_relative_to_first(rng, drawn.magnitude, rng.uniform(*MAGNITUDES)),
+        magnitude=_relative_to_first(rng, drawn.magnitude, drawn.bands.index(BAND), rng.uniform(*magnitudes)),
         bulge_radius=larger * drawn.bulge_radius,
         disk_radius=larger * drawn.disk_radius,
     )
@@ -90,8 +94,9 @@ def _real(rng: np.random.Generator, n: int, folder: str) -> SkySources:
     """HST images, turned; no galaxy twice in a blend, and the first of its own brightness."""
     real = _read_real(folder)
     chosen = real.take(rng.choice(len(real), n, replace=False)).rotated(rng.uniform(0.0, 2 * np.pi, n))
-    first = chosen.magnitude[0, BANDS.index(BAND)]
-    return dataclasses.replace(chosen, magnitude=_relative_to_first(rng, chosen.magnitude, first))
+    band = BANDS.index(BAND)
+    magnitude = _relative_to_first(rng, chosen.magnitude, band, chosen.magnitude[0, band])
+    return dataclasses.replace(chosen, magnitude=magnitude)
 
 
 @functools.cache
@@ -101,16 +106,16 @@ def _read_real(folder: str) -> SkySources:
     return real.take(np.asarray(catalog.real_cat.mag, float)[real.row] < FAINTEST)
 
 
-def _relative_to_first(rng: np.random.Generator, magnitude: np.ndarray, first: float) -> np.ndarray:
-    """The colours that are given; in r the first as bright as told, the others near to it."""
-    n, band = len(magnitude), BANDS.index(BAND)
+def _relative_to_first(rng: np.random.Generator, magnitude: np.ndarray, band: int, first: float) -> np.ndarray:
+    """The colours that are given; in one band the first as bright as told, the others near to it."""
+    n = len(magnitude)
     wanted = first + np.append(0.0, rng.uniform(-DIFFERENCE, DIFFERENCE, n - 1))
     return magnitude + (wanted - magnitude[:, band])[:, None]
 
 
-def _structured(smooth: SkySources, key: jax.Array) -> Galaxies:
+def structured_galaxies(smooth: SkySources, key: jax.Array) -> Galaxies:
     """Two parts each, an old and a young one, whose shares of the light change from band to band."""
-    radius, step = smooth.half_light_radius(BAND), np.linspace(-0.5, 0.5, len(BANDS))
+    radius, step = smooth.half_light_radius(BAND), np.array([REDNESS[band] for band in smooth.bands])
     profiles, shares, words = [], [], []
     for i in range(len(smooth)):
         galaxy, frame, images = jax.tree.map(np.asarray, _with_structure(jax.random.fold_in(key, i)))
@@ -119,7 +124,9 @@ def _structured(smooth: SkySources, key: jax.Array) -> Galaxies:
         shares += [old, 1 - old]
         words.append(word_for(galaxy))
     parts = galsim_sources(profiles, smooth.magnitude.repeat(2, axis=0) - 2.5 * np.log10(shares), bands=smooth.bands)
-    in_band = [profile * float(share[BANDS.index(BAND)]) for profile, share in zip(profiles, shares, strict=True)]
+    in_band = [
+        profile * float(share[smooth.bands.index(BAND)]) for profile, share in zip(profiles, shares, strict=True)
+    ]
     whole = [galsim.Sum(both) for both in zip(in_band[::2], in_band[1::2], strict=True)]
     return Galaxies(galsim_sources(whole, smooth.magnitude, bands=smooth.bands), parts, words)
 
