@@ -9,6 +9,7 @@ from jaxblend.simulation import Artefacts, VaryingPSF, simulate_surveys
 from jaxblend.simulation.truth import stack_truths
 
 LSST = jb.get_survey("LSST", "gr")
+EUCLID, HSC, HST = jb.get_survey("Euclid_VIS"), jb.get_survey("HSC", "r"), jb.get_survey("COSMOS")
 KEY = jax.random.key(3)
 SMALL = {"stamp_size": 32, "n_sources": 2}
 CORRELATION = 0.5 ** (np.arange(-2, 3)[:, None] ** 2 + np.arange(-2, 3) ** 2)
@@ -55,21 +56,24 @@ def test_each_blend_has_its_own_psf():
     np.testing.assert_allclose(fit.chi2, 1.0, atol=0.2)
 
 
-def test_several_surveys_see_one_sky():
-    euclid = jb.get_survey("Euclid_VIS")
-    lsst, vis = simulate_surveys([LSST, euclid], key=KEY, noise=False, **SMALL)
+@pytest.mark.parametrize(("ground", "space"), [(LSST, EUCLID), (HSC, HST)], ids=("LSST_Euclid", "HSC_HST"))
+def test_several_surveys_see_one_sky(ground, space):
+    wide, sharp = simulate_surveys([ground, space], key=KEY, noise=False, **SMALL)
+    side = sharp.observation.shape[0]
     np.testing.assert_allclose(
-        (lsst.positions - 15.5) * LSST.pixel_scale,
-        (vis.positions - 0.5 * (vis.observation.shape[0] - 1)) * euclid.pixel_scale,
+        (wide.positions - 15.5) * ground.pixel_scale, (sharp.positions - 0.5 * (side - 1)) * space.pixel_scale
     )
-    assert vis.observation.shape[0] * euclid.pixel_scale == pytest.approx(32 * LSST.pixel_scale, abs=0.1)
-    np.testing.assert_array_equal(lsst.truth["catalog_row"], vis.truth["catalog_row"])
-    noisy = simulate_surveys([LSST, euclid], key=KEY, **SMALL)
-    np.testing.assert_array_equal(noisy[1].isolated, vis.isolated)
+    assert side * space.pixel_scale == pytest.approx(32 * ground.pixel_scale, abs=0.1)
+    np.testing.assert_array_equal(wide.truth["catalog_row"], sharp.truth["catalog_row"])
+    noisy = simulate_surveys([ground, space], key=KEY, **SMALL)
+    np.testing.assert_array_equal(noisy[1].isolated, sharp.isolated)
+
+
+def test_surveys_that_cannot_be_simulated_together_are_refused():
     with pytest.raises(ValueError, match="no surveys"):
         simulate_surveys([], key=KEY)
     with pytest.raises(ValueError, match="whose pixels and bands differ"):
-        simulate_surveys([LSST, euclid], key=KEY, noise="sky", noise_correlation=CORRELATION, **SMALL)
+        simulate_surveys([LSST, EUCLID], key=KEY, noise="sky", noise_correlation=CORRELATION, **SMALL)
 
 
 def test_a_psf_that_changes_fluxes_is_refused():
