@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
-PROGRAM = """
-import json
+import pytest
+
+BARE = """
 import sys
 
 ABSENT = {"arviz", "astropy", "galsim", "matplotlib", "pyarrow", "rich", "sep", "surveycodex", "tyro"}
@@ -24,6 +26,10 @@ except ImportError:
     pass
 else:
     raise RuntimeError("astropy is there: nothing is tested")
+"""
+
+FIT = """
+import json
 
 import numpy as np
 
@@ -50,10 +56,22 @@ print(json.dumps({
 """
 
 
-def test_a_fit_needs_neither_astronomy_nor_plotting():
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
+ROOT = Path(__file__).parents[1]
+
+
+def run(program):
+    done = subprocess.run([sys.executable, "-c", BARE + program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    return done.stdout
+
+
+def test_the_benchmark_of_accelerators_can_be_imported():
+    pytest.importorskip("numpyro")
+    assert run("import benchmarks.gpu; print(*sys.modules)").split().count("benchmarks.gpu") == 1
+
+
+def test_a_fit_needs_neither_astronomy_nor_plotting():
+    found = json.loads(run(FIT))
     assert found["there"] == []
     assert found["outcome"] == "converged"
     assert found["flags"] == []
