@@ -1,7 +1,7 @@
 """Deblenders on the same LSST fields.
 
 Run from the repository: python -m experiments.deblenders.run OUT --blends 200
-and, where scarlet2 is installed, the same command with --methods scarlet2
+and, where scarlet2 is installed, the same command with --methods "scarlet2, true centres"
 """
 
 from pathlib import Path

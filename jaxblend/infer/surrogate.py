@@ -1,4 +1,4 @@
-"""The objective near an optimum, some fifty times cheaper than in pixels: what samplers evaluate.
+"""The objective near an optimum, about ten times cheaper than in pixels: what samplers evaluate.
 
 The model's change from the optimum is seen through low wavenumbers, as in a fit's search. Of the chi2 of a change d,
 ``-2 <w r, d> + <w d, d>`` with the residual r at the optimum, the first term is exact for any mask and weight (the
