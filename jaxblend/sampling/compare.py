@@ -15,6 +15,7 @@ from jaxblend.fitting.result import Fit
 from jaxblend.forward.observation import Observation
 from jaxblend.infer.flags import Outcome
 from jaxblend.sampling.hypotheses import Hypothesis
+from jaxblend.sampling.methods import TRUSTED
 from jaxblend.sampling.posterior import Posterior
 from jaxblend.sampling.sample import check_key, sample_batch
 
@@ -38,7 +39,7 @@ class Comparison:
         (H,) ln Z, up to what all share (the normalisation of the noise).
     log_evidence_error : ndarray
         (H,) standard errors of these from the finite number of draws; 0 with ``method="laplace"``, whose error is
-        that of the approximation and unknown.
+        that of the approximation and unknown, and NaN where importance sampling did not reach a posterior.
     log_prior : ndarray
         (H,) ln of the prior probabilities.
     fits : tuple of Fit
@@ -145,10 +146,13 @@ def compare_models(
         drawn = sample_batch([fits[i] for i in near], key=key, method="importance", n_draws=n_draws)
         posteriors = dict(zip(near, drawn, strict=True))
         for i, posterior in posteriors.items():
-            if np.isfinite(posterior.diagnostics["log_evidence"]):
-                evidence[i], errors[i] = (posterior.diagnostics[k] for k in ("log_evidence", "log_evidence_error"))
+            found = posterior.diagnostics
+            if np.isfinite(found["log_evidence"]):
+                evidence[i], errors[i] = found["log_evidence"], found["log_evidence_error"]
             else:
-                _warn_of(hypotheses[i].name)
+                errors[i] = np.nan
+            if found["k_hat"] > TRUSTED:
+                _warn_of(hypotheses[i].name, found["k_hat"])
     first = [group[int(np.argmax(evidence[group]))] for group in members]
     odds = np.array([hypotheses[i].odds for i in first])
     total = np.array([np.logaddexp.reduce(evidence[group]) for group in members])
@@ -163,10 +167,14 @@ def compare_models(
     )
 
 
-def _warn_of(name: str) -> None:
+def _warn_of(name: str, k: float) -> None:
+    what = (
+        f"has a k-hat of {k:.2f}, above {TRUSTED}: its evidence may be further off than its error says"
+        if np.isfinite(k)
+        else "did not reach its posterior: its evidence is that of the Laplace approximation, of unknown error"
+    )
     warnings.warn(
-        f"importance sampling of the hypothesis {name!r} did not reach its posterior: its evidence is that of the "
-        "Laplace approximation; more draws (n_draws) may reach it",
+        f"importance sampling of the hypothesis {name!r} {what}; more draws (n_draws) may help",
         JaxblendWarning,
         stacklevel=3,
     )

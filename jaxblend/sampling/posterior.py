@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Posterior"]
 
+_UNITS = {"x": "pix", "y": "pix", "u": "arcsec", "v": "arcsec", "radius": "arcsec"}
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Posterior:
@@ -26,7 +28,8 @@ class Posterior:
     method : str
         That made them: "laplace", "importance", "nuts" or "svi".
     u : ndarray
-        (chains, S, n, D), coordinates in which the prior is N(0, 1); methods without chains have one.
+        (chains, S, n, D), coordinates in which the prior is N(0, 1). Methods without chains have one, and so have
+        draws of NUTS that were weighed in pixels, of whichever chain they are.
     quantities : ndarray
         (chains, S, n, Q), in the order of ``quantity_names``.
     diagnostics : dict
@@ -35,8 +38,8 @@ class Posterior:
         solutions with a hundredth of the posterior or more that the starts of the fit led to; ``density_error``, the
         scatter of the log density that was sampled about that in pixels.
     diverging : ndarray or None
-        (chains, S), of NUTS: whether the trajectory to a draw diverged. Draws that were weighed in pixels may be there
-        more than once, or not at all; the diagnostics count all trajectories.
+        (chains, S), of NUTS: whether the trajectory to a draw diverged. Draws that were weighed may be there more than
+        once, or not at all; the diagnostics, ``r_hat`` among them, are those of the chains before.
     """
 
     method: str
@@ -78,6 +81,7 @@ class Posterior:
 
     def summary(self) -> QTable:
         """A row per source: mean, standard deviation and the 16, 50 and 84 % quantiles of every quantity."""
+        import astropy.units as u
         from astropy.table import QTable
 
         table = QTable(meta={"method": self.method, **self.diagnostics})
@@ -85,9 +89,10 @@ class Posterior:
         table["kind"] = np.where(self.stars, "star", "galaxy")
         for name in self._names:
             values = np.asarray(self.of(name), float)
-            table[name], table[f"{name}_err"] = values.mean(0), values.std(0)
+            unit, spread = (u.ABmag, u.mag) if name.startswith("mag_") else [u.Unit(_UNITS.get(name, ""))] * 2
+            table[name], table[f"{name}_err"] = values.mean(0) * unit, values.std(0) * spread
             for percent in (16, 50, 84):
-                table[f"{name}_p{percent}"] = np.percentile(values, percent, axis=0)
+                table[f"{name}_p{percent}"] = np.percentile(values, percent, axis=0) * unit
         return table
 
     def images(self, n: int = 20, observation: int = 0) -> Float[np.ndarray, "S n C H W"]:

@@ -59,7 +59,7 @@ def sample(
     chains, warmup
         Of "nuts".
     exact
-        NUTS evaluates the density in pixels, at some fifty times the cost of the default, a stand-in that is close to
+        NUTS evaluates the density in pixels, at about ten times the cost of the default, a stand-in that is close to
         it about the optimum. Where that is off by over 0.25 nats, its draws are resampled by their weights in pixels
         and ``diagnostics`` have the ``k_hat`` of these, too.
     steps, guide
@@ -117,7 +117,17 @@ def _sampled(fits: Sequence[Fit], keys, method: str, settings: Settings) -> list
         _check_fit(fit, f"fit {i}" if len(fits) > 1 else "this fit")
     if not fits:
         return []
-    return _auto(fits, keys, settings) if method == "auto" else METHODS[method](fits, keys, settings)
+    if method == "auto":
+        return _auto(fits, keys, settings)
+    found = METHODS[method](fits, keys, settings)
+    if short := [i for i, posterior in enumerate(found) if np.isposinf(_k_hat(posterior))]:
+        warnings.warn(
+            f"importance sampling did not reach {_which(short, found)}: the draws are those of a density on the way; "
+            'give more (n_draws), or leave method="auto"',
+            JaxblendWarning,
+            stacklevel=3,
+        )
+    return found
 
 
 def _auto(fits: Sequence[Fit], keys, settings: Settings) -> list[Posterior]:
@@ -164,14 +174,17 @@ def _k_hat(posterior: Posterior) -> float:
 def _warn_of(doubtful: list[int], found: list[Posterior]) -> None:
     if doubtful:
         worst = max(doubtful, key=lambda i: _k_hat(found[i]))
-        what = f"{len(doubtful)} of {len(found)} posteriors" if len(found) > 1 else "this posterior"
         warnings.warn(
-            f"{what} cannot be trusted by any method, see their diagnostics: the worst has k-hat "
+            f"{_which(doubtful, found)} cannot be trusted by any method, see the diagnostics: the worst has k-hat "
             f"{_k_hat(found[worst]):.2f} and {found[worst].diagnostics['effective_draws']:.0f} effective draws"
             + (f" (number {worst})" if len(found) > 1 else ""),
             JaxblendWarning,
             stacklevel=5,
         )
+
+
+def _which(some: list[int], found: Sequence[Posterior]) -> str:
+    return f"{len(some)} of {len(found)} posteriors" if len(found) > 1 else "this posterior"
 
 
 def _close(posterior: Posterior) -> bool:

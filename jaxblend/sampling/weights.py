@@ -18,17 +18,19 @@ def finite_or_none(log_weights: Float[np.ndarray, "*S"]) -> Float[np.ndarray, " 
 
 
 def resampled(drawn: Drawn, log_weights: Float[np.ndarray, "chains S"]) -> Drawn:
-    """As many draws as there were, of all chains together in their order, each as often as it weighs.
+    """As many draws as there were, each as often as it weighs, in one chain: they are those of none any more.
 
-    Systematic resampling from the middle of the first share; draws of equal weights are what they were.
+    Systematic resampling from the middle of the first share; draws of equal weights stay what they were.
     """
     flat = finite_or_none(log_weights)
+    if np.ptp(flat) == 0:
+        return drawn
     upto = np.cumsum(np.exp(flat - flat.max()))
     places = (np.arange(flat.size) + 0.5) / flat.size * upto[-1]
     chosen = np.minimum(np.searchsorted(upto, places), flat.size - 1)
 
     def taken(values):
-        return values.reshape(-1, *values.shape[2:])[chosen].reshape(values.shape)
+        return values.reshape(-1, *values.shape[2:])[chosen][None]
 
     def kept(d):
         return d.u, d.quantities, d.run[0].diverging

@@ -1,5 +1,8 @@
 """Odds of hypotheses: against what is known of the scene, and against each other's evidence."""
 
+import dataclasses
+import importlib
+
 import galsim
 import jax
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 
 import jaxblend as jb
 
+verb = importlib.import_module("jaxblend.sampling.compare")
 MIDDLE = (15.5, 15.5)
 PSF = galsim.Moffat(beta=3.0, fwhm=0.8)
 
@@ -84,6 +88,26 @@ def test_prior_odds_and_alternatives_count(pair):
     # A mixture is the mean of its parts.
     parts = [jb.compare_models(pair, [one, part], method="laplace").log_evidence[1] for part in two]
     assert even.log_evidence[1] == pytest.approx(np.logaddexp.reduce(parts) - np.log(4))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected", "error"),
+    [
+        ({"k_hat": 0.9}, "k-hat of 0.90, above 0.7", 0.2),
+        ({"k_hat": np.inf, "log_evidence": np.nan}, "did not reach its posterior", np.nan),
+    ],
+)
+def test_evidence_that_cannot_be_trusted_is_warned_of(pair, monkeypatch, change, expected, error):
+    def doubtful(fits, *, key, **options):
+        found = {"log_evidence": -700.0, "log_evidence_error": 0.2, **change}
+        return [dataclasses.replace(p, diagnostics=found) for p in jb.sample_batch(fits, key=key, method="laplace")]
+
+    monkeypatch.setattr(verb, "sample_batch", doubtful)
+    disks = [jb.Hypothesis(name, [MIDDLE], model=jb.Exponential()) for name in "ab"]
+    with pytest.warns(jb.JaxblendWarning, match=expected):
+        both = jb.compare_models(pair, disks, key=jax.random.key(0))
+    np.testing.assert_allclose(both.log_evidence_error, error)
+    assert np.isfinite(both.log_evidence).all()
 
 
 @pytest.mark.parametrize(

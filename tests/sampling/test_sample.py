@@ -192,6 +192,12 @@ def test_summary_has_a_row_per_source(draws):
     assert len(table) == 2
     assert (table["flux_r_p16"] < table["flux_r_p84"]).all()
     assert table.meta["method"] == "importance"
+    assert [str(table[name].unit) for name in ("x", "mag_r", "mag_r_err", "radius")] == [
+        "pix",
+        "mag(AB)",
+        "mag",
+        "arcsec",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -256,6 +262,15 @@ def test_auto_tries_more_draws_then_chains(fit, draws, monkeypatch, error, diver
     assert asked == [("importance", None, False), ("importance", 1600, False), ("nuts", None, False)]
 
 
+def test_draws_that_did_not_reach_the_posterior_are_warned_of(fit, draws, monkeypatch):
+    short = dataclasses.replace(draws["importance"], diagnostics=draws["importance"].diagnostics | {"k_hat": np.inf})
+    monkeypatch.setitem(verb.METHODS, "importance", lambda fits, keys, settings: [short] * len(fits))
+    with pytest.warns(jb.JaxblendWarning, match="did not reach this posterior"):
+        jb.sample(fit, key=jax.random.key(0), method="importance")
+    with pytest.warns(jb.JaxblendWarning, match="did not reach 2 of 2 posteriors"):
+        jb.sample_batch([fit, fit], key=jax.random.key(0), method="importance")
+
+
 def test_a_batch_names_a_fit_that_cannot_be_sampled(fit):
     bad = dataclasses.replace(fit, item=None)
     with pytest.raises(ValueError, match="fit 1 cannot be sampled, it has no images"):
@@ -308,8 +323,8 @@ def test_draws_are_taken_as_often_as_they_weigh(draws):
     log_weights[0, 3], log_weights[1, 5] = np.log(3), 0.0
     assert np.asarray(resampled(drawn, log_weights).run[0].diverging).sum() == 15
     taken = resampled(drawn, log_weights).quantities
-    assert taken.shape == chains.shape
-    flat = taken.reshape(-1, *taken.shape[2:])
+    assert taken.shape == (1, 20, *chains.shape[2:])
+    flat = taken[0]
     np.testing.assert_array_equal(flat[:15], np.broadcast_to(chains[0, 3], flat[:15].shape))
     np.testing.assert_array_equal(flat[15:], np.broadcast_to(chains[1, 5], flat[15:].shape))
     for even in (np.zeros((2, 10)), np.full((2, 10), np.nan)):
