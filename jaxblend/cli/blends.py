@@ -51,7 +51,8 @@ class BlendOptions:
     """Width and height of the images, pixels (of the first survey)."""
 
     catalog: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
-    """CATSIM table, or any with mag_<band> and shapes; by default a built-in population of galaxies and stars."""
+    """CATSIM table, or any with mag_<band> and shapes; by default a built-in population of galaxies and stars. In bands
+    that a CATSIM table lacks, magnitudes are interpolated between its ugrizy."""
 
     columns: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=COLUMN [...]", help_behavior_hint="")] = ()
     """Columns of the catalogue with other names: mag_i=i_mag radius=hlr (see jaxblend.simulation.read_sources)."""
@@ -203,7 +204,7 @@ def _sources(path: Path | None, columns: Sequence[str], surveys: Sequence[Survey
         if columns or any(name.startswith("mag_") for name in table.colnames):
             named = {name: str(value) for name, value in read_settings("--columns", columns).items()}
             return read_sources(table, surveys, columns=named)
-        return read_catsim(table, surveys)
+        return read_catsim(table, surveys, interpolate=True)
 
 
 def _table(path: Path) -> Any:

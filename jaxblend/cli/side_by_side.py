@@ -85,10 +85,6 @@ def write_side_by_side(
     return files
 
 
-def _by_metric(evaluation: Evaluation) -> dict[str, Any]:
-    return {str(row["metric"]): row for row in evaluation.table}
-
-
 def _meta(evaluations: Mapping[str, Evaluation]) -> dict[str, Any]:
     about: Any = next(iter(evaluations.values())).sources.meta
     return {"methods": list(evaluations), **about}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ __all__ = ["number_of", "read_blends", "read_truth", "split"]
 HDF5 = (".h5", ".hdf5")
 EXPECTED = "expected blends.h5 or the folder of blends and truth that jaxblend simulate writes"
 TRUTHS = ("truth.parquet", "truth.ecsv", "truth.fits")
+SEEDS = (("seed_x", "seed_y"), ("x", "y"))
 IMAGES = ("blend_*.npz", "blend_*.fits")
 
 
@@ -40,6 +42,8 @@ def read_truth(path: Path) -> list[Any]:
 
 def read_blends(path: Path) -> list[StoredBlend]:
     """Read all blends of an HDF5 file or of a folder, each with its truth.
+
+    Positions are those of the files; FITS has none, and takes the seeds of the truth, or its true places.
 
     Raises
     ------
@@ -88,8 +92,6 @@ def _read_hdf5(path: Path) -> list[StoredBlend]:
 
 
 def _read_folder(folder: Path) -> list[StoredBlend]:
-    from dataclasses import replace
-
     from jaxblend.io.tables import read_table
 
     truth = next((folder / name for name in TRUTHS if (folder / name).is_file()), None)
@@ -104,7 +106,16 @@ def _read_folder(folder: Path) -> list[StoredBlend]:
         raise ValueError(f"The blends in {folder} are numbered {numbers[:10]}, expected 0, 1, 2 ...: one is missing.")
     with naming(truth):
         tables = split(read_table(truth), len(files))
-    return [replace(_read_one(path), truth=table) for path, table in zip(files, tables, strict=True)]
+    return [_with_truth(_read_one(path), table) for path, table in zip(files, tables, strict=True)]
+
+
+def _with_truth(blend: StoredBlend, truth: Any) -> StoredBlend:
+    import numpy as np
+
+    names = next((pair for pair in SEEDS if set(pair) <= set(truth.colnames)), None)
+    if blend.positions is not None or names is None:  # a truth without places is refused where it is evaluated
+        return replace(blend, truth=truth)
+    return replace(blend, truth=truth, positions=np.stack([truth[name].value for name in names], axis=1))
 
 
 def _read_one(path: Path) -> StoredBlend:

@@ -118,7 +118,8 @@ def _truth(table, positions, isolated, observation, *, sky, reference) -> QTable
     from astropy.table import QTable
 
     bands = observation.bands
-    truth = QTable(meta={"survey": observation.survey, "bands": list(bands), "reference_band": bands[reference]})
+    about = {"survey": observation.survey, "bands": list(bands), "reference_band": bands[reference]}
+    truth = QTable(meta=about | {"pixel_scale": float(observation.frame.pixel_scale)})
     truth["id"] = np.arange(len(table))
     truth["x"], truth["y"] = positions[:, 0] * u.pix, positions[:, 1] * u.pix
     for c, band in enumerate(bands):

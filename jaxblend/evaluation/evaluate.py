@@ -43,8 +43,9 @@ def evaluate(
         ``x, y`` in pixels and ``flux_<band>``; also ``radius, g1, g2, kind, flags`` if it has them); or a list of them,
         one per blend, None for a blend that failed.
     truth
-        The simulated `Blend` that was deblended, as it was drawn or as it was stored, or its table of the truth, which
-        leaves out all metrics of images; or a list, such as a `jaxblend.io.BlendFile`.
+        The simulated `Blend` that was deblended, as it was drawn or as it was stored, or one of a BTK batch
+        (`blends_from_btk`), or its table of the truth, which leaves out all metrics of images; or a list, such as a
+        `jaxblend.io.BlendFile`.
     max_separation
         Arcsec, within which a detection can stand for a source. By default the full width at half maximum of the PSF,
         the median of bands and blends: what is closer together may be one detection, and is then an unrecognised

@@ -10,6 +10,7 @@ import numpy as np
 from astropy.table import Table
 from jaxtyping import Float
 
+from jaxblend.compare.btk_read import BTKBlend
 from jaxblend.compare.deblender import Deblended
 from jaxblend.fitting import Fit
 from jaxblend.forward.observation import Observation
@@ -21,7 +22,7 @@ from jaxblend.simulation.blend import Blend
 __all__ = ["Result", "Truth", "read"]
 
 RESULTS = "a Fit, a Scene, a Deblended, a catalogue (a table), or None where it failed"
-TRUTHS = "a simulated Blend, one that was stored, or its table of the truth"
+TRUTHS = "a simulated Blend, one that was stored, one of a BTK batch, or its table of the truth"
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def read(result: Any, truth: Any) -> tuple[list[Result], list[Truth]]:
         If there are not as many results as truths, or none.
     """
     results = [_result(f"result {i}", one) for i, one in enumerate(_listed(result, (Fit, Scene, Deblended), RESULTS))]
-    truths = [_truth(f"truth {i}", one) for i, one in enumerate(_listed(truth, (Blend, StoredBlend), TRUTHS))]
+    truths = [_truth(f"truth {i}", one) for i, one in enumerate(_listed(truth, (Blend, StoredBlend, BTKBlend), TRUTHS))]
     if len(results) != len(truths) or not results:
         raise ValueError(
             f"there must be one result per blend, in the order of the truths, got {len(results)} results and "
@@ -125,7 +126,7 @@ def _result(name: str, given: Any) -> Result:
 
 
 def _truth(name: str, given: Any) -> Truth:
-    if isinstance(given, Blend):
+    if isinstance(given, (Blend, BTKBlend)):
         return Truth(name, given.truth, given.observation, given.isolated)
     if isinstance(given, StoredBlend):
         if given.truth is None:

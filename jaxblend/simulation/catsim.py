@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxblend.simulation.columns import load_table, read_column
+from jaxblend.simulation.columns import check_magnitudes, check_rows, load_table, read_column
 from jaxblend.simulation.sky import fits_a_plane, tangent_plane
 from jaxblend.simulation.sources import SkySources
 from jaxblend.simulation.survey import Survey, lsst_wavelengths
@@ -52,7 +52,7 @@ def read_catsim(
     Raises
     ------
     ValueError
-        If a column is missing, a galaxy has no light, or a component with light has no size.
+        If a column is missing, a galaxy has no light or no magnitude in a band, or a component with light has no size.
 
     References
     ----------
@@ -62,19 +62,21 @@ def read_catsim(
     surveys = (surveys,) if isinstance(surveys, Survey) else tuple(surveys)
     data = load_table(table)
     fraction = _flux_fractions(data)
-    magnitude = {
+    by_band = {
         band: _magnitude(data, survey, band, columns or {}, interpolate)
         for survey in reversed(surveys)
         for band in survey.bands
     }
     bands = tuple(dict.fromkeys(band for survey in surveys for band in survey.bands))
-    shape = (len(data), len(bands))
+    magnitude = np.stack([by_band[band] for band in bands], axis=1)
+    check_magnitudes(magnitude, bands)
+    shape = magnitude.shape
     bulge_radius, bulge_g = _ellipse(data, "b", "bulge", fraction["bulge"])
     disk_radius, disk_g = _ellipse(data, "d", "disk", fraction["disk"])
     has_redshift = "redshift" in data.colnames
     return SkySources(
         bands=bands,
-        magnitude=np.stack([magnitude[band] for band in bands], axis=1),
+        magnitude=magnitude,
         bulge_fraction=np.broadcast_to(fraction["bulge"][:, None], shape).copy(),
         point_fraction=np.broadcast_to(fraction["agn"][:, None], shape).copy(),
         bulge_radius=bulge_radius,
@@ -117,12 +119,7 @@ def _places(data: astropy.table.Table) -> np.ndarray | None:
 def _flux_fractions(data: astropy.table.Table) -> dict[str, np.ndarray]:
     norms = {part: read_column(data, f"fluxnorm_{part}") for part in ("bulge", "disk", "agn")}
     total = norms["bulge"] + norms["disk"] + norms["agn"]
-    dark = ~(total > 0)
-    if np.any(dark):
-        raise ValueError(
-            f"{dark.sum()} rows have no light (fluxnorm_bulge + fluxnorm_disk + fluxnorm_agn is not positive), "
-            f"the first at row {int(np.argmax(dark))}: drop them from the catalogue."
-        )
+    check_rows(~(total > 0), "have no light (fluxnorm_bulge + fluxnorm_disk + fluxnorm_agn is not positive)")
     return {part: norm / total for part, norm in norms.items()}
 
 
@@ -153,12 +150,7 @@ def _interpolate(data: astropy.table.Table, name: str, wavelength: float) -> np.
 def _ellipse(data: astropy.table.Table, axis: str, part: str, fraction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a, b = read_column(data, f"a_{axis}"), read_column(data, f"b_{axis}")
     lit = fraction > 0
-    bad = lit & ~((a > 0) & (b > 0))
-    if np.any(bad):
-        raise ValueError(
-            f"{bad.sum()} rows have light in the {part} but no size a_{axis}, b_{axis} > 0, "
-            f"the first at row {int(np.argmax(bad))}: drop them from the catalogue."
-        )
+    check_rows(lit & ~((a > 0) & (b > 0)), f"have light in the {part} but no size a_{axis}, b_{axis} > 0")
     radius = np.where(lit, np.sqrt(a * b), 0.0)
     g = shear_from_axes(np.where(lit, a, 1.0), np.where(lit, b, 1.0), read_column(data, f"pa_{part}"))
     return radius, g

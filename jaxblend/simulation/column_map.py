@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxblend.simulation.catsim import shear_from_axes
-from jaxblend.simulation.columns import read_column
+from jaxblend.simulation.columns import check_rows, read_column
 
 if TYPE_CHECKING:
     import astropy.table
@@ -94,10 +94,7 @@ class ColumnMap:
         ValueError
             If one is marked.
         """
-        if bad.any():
-            raise ValueError(
-                f"{bad.sum()} rows {what}, the first at row {int(np.argmax(bad))}: drop them from the catalogue."
-            )
+        check_rows(bad, what)
 
     @staticmethod
     def _first(read, prefix: str) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import numpy as np
 if TYPE_CHECKING:
     import astropy.table
 
-__all__ = ["load_table", "read_column"]
+__all__ = ["check_magnitudes", "check_rows", "load_table", "read_column"]
+
+FAINTEST = 60.0  # magnitude
 
 
 def load_table(table: str | PathLike | astropy.table.Table) -> astropy.table.Table:
@@ -48,6 +51,33 @@ def read_column(data: astropy.table.Table, name: str, unit: str | None = None) -
     else:
         values = np.array(getattr(column, "value", column), float)
     return values if mask is None else np.where(mask, np.nan, values)
+
+
+def check_rows(bad: Any, what: str) -> None:
+    """Refuse marked rows, (n,) bool.
+
+    Raises
+    ------
+    ValueError
+        If one is marked.
+    """
+    if bad.any():
+        raise ValueError(
+            f"{bad.sum()} rows {what}, the first at row {int(np.argmax(bad))}: drop them from the catalogue."
+        )
+
+
+def check_magnitudes(magnitude: np.ndarray, bands: Sequence[str]) -> None:
+    """Refuse rows that lack a magnitude (n, C) in a band.
+
+    Raises
+    ------
+    ValueError
+        If one does.
+    """
+    # -99 and 99 stand for no magnitude in many tables.
+    unknown = ~(np.abs(magnitude) < FAINTEST)
+    check_rows(unknown.any(axis=1), f"have no magnitude between -{FAINTEST} and {FAINTEST} in all of {list(bands)}")
 
 
 def _converted(column: Any, name: str, unit: str) -> np.ndarray:

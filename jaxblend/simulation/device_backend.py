@@ -32,6 +32,9 @@ IN_FLIGHT = 2  # calls that draw while the images of earlier ones are put in the
 class DeviceBackend:
     """What draws the blends of one camera; made by `DeviceBackend.of`.
 
+    A blend whose own PSFs are sharper than the camera's is drawn on grids that reach further, by a program of their
+    own; there are at most `MOST_OVERSAMPLING` for each size.
+
     Attributes
     ----------
     camera : Camera
@@ -39,7 +42,7 @@ class DeviceBackend:
     wings : StarWings
         Of the camera's PSFs.
     oversampling : int
-        How many times the Nyquist wavenumber the Fourier grids reach.
+        How many times the Nyquist wavenumber the Fourier grids reach, at least.
     chunk : int
         Sources or images in one call of a compiled program.
     """
@@ -82,20 +85,23 @@ class DeviceBackend:
         blend = np.repeat(np.arange(len(scenes)), [len(scene.sources) for scene in scenes])
         far = reach(sources, self.wings) * np.array([self._wider(camera) for camera in cameras])[blend]
         sizes = grid_sizes(far, shape[0], survey.pixel_scale)
+        oversampling = np.array([self._oversampling(camera) for camera in cameras])[blend]
         images = np.empty((len(sources), len(survey.bands), *shape), np.float32)
         started: deque[tuple[np.ndarray, Array]] = deque()
-        for size in np.unique(sizes):
-            for rows in _chunks(np.flatnonzero(sizes == size), self.chunk):
-                started.append((rows, self._start(lights, rows, int(size), [cameras[i] for i in blend[rows]])))
+        for size, finer in sorted({*zip(sizes.tolist(), oversampling.tolist(), strict=True)}):
+            for rows in _chunks(np.flatnonzero((sizes == size) & (oversampling == finer)), self.chunk):
+                started.append((rows, self._start(lights, rows, size, finer, [cameras[i] for i in blend[rows]])))
                 if len(started) > IN_FLIGHT:
                     _collect(images, *started.popleft())
         for rows, drawn in started:
             _collect(images, rows, drawn)
         return images
 
-    def _start(self, lights: Lights, rows: np.ndarray, grid_size: int, cameras: Sequence[Camera]) -> Array:
+    def _start(
+        self, lights: Lights, rows: np.ndarray, grid_size: int, oversampling: int, cameras: Sequence[Camera]
+    ) -> Array:
         scale, stamp_size = self.camera.survey.pixel_scale, self.camera.options.stamp_size
-        transfers = [self._transfer(camera, grid_size) for camera in cameras]
+        transfers = [self._transfer(camera, grid_size, oversampling) for camera in cameras]
         shared = all(transfer is transfers[0] for transfer in transfers)
         return draw_lights(
             Lights(*(_filled(leaf[rows], self.chunk) for leaf in lights)),
@@ -104,20 +110,26 @@ class DeviceBackend:
             stamp_size=stamp_size,
             pixel_scale=scale,
             grid_size=grid_size,
-            oversampling=self.oversampling,
+            oversampling=oversampling,
             together=jax.default_backend() != "cpu",
         )
 
-    def _transfer(self, camera: Camera, grid_size: int) -> np.ndarray:
+    def _transfer(self, camera: Camera, grid_size: int, oversampling: int) -> np.ndarray:
         """PSF times pixel on a grid; kept for the camera of all blends."""
         if camera is self.camera and grid_size in self._transfers:
             return self._transfers[grid_size]
         survey = camera.survey
-        frame = frame_of(camera.options.stamp_size, survey.pixel_scale, grid_size, self.oversampling)
+        frame = frame_of(camera.options.stamp_size, survey.pixel_scale, grid_size, oversampling)
         transfer = sampled_transfer(camera.psfs, frame, survey.pixel_scale)
         if camera is self.camera:
             self._transfers[grid_size] = transfer
         return transfer
+
+    def _oversampling(self, camera: Camera) -> int:
+        """What the PSFs of one blend need, and no less than those of all, so that most blends share programs."""
+        if camera is self.camera:
+            return self.oversampling
+        return smallest_oversampling(camera.psfs, camera.survey.pixel_scale, least=self.oversampling)
 
     def _wider(self, camera: Camera) -> float:
         """How much wider the PSFs of one blend are than those of all, for GalSim."""

@@ -38,13 +38,13 @@ def sampled_transfer(
     return transfer.astype(np.complex64) if np.any(transfer.imag) else transfer.real.astype(np.float32)
 
 
-def smallest_oversampling(psfs: Sequence[galsim.GSObject], pixel_scale: float) -> int:
-    """Find the multiple of Nyquist beyond which no PSF passes light that matters."""
-    probe = frame_of(16, pixel_scale, 32, MOST_OVERSAMPLING)
-    power = np.abs(sampled_transfer(psfs, probe, pixel_scale))
-    ky, kx = probe.pixel_wavenumbers()
-    beyond = np.maximum(np.abs(ky), kx) / np.pi
-    for oversampling in range(1, MOST_OVERSAMPLING):
+def smallest_oversampling(psfs: Sequence[galsim.GSObject], pixel_scale: float, *, least: int = 1) -> int:
+    """Find the multiple of Nyquist, `least` or more, beyond which no PSF passes light that matters."""
+    for oversampling in range(least, MOST_OVERSAMPLING):
+        probe = frame_of(16, pixel_scale, 32, 2 * oversampling)  # as far again: what passes falls with the wavenumber
+        power = np.abs(sampled_transfer(psfs, probe, pixel_scale))
+        ky, kx = probe.pixel_wavenumbers()
+        beyond = np.maximum(np.abs(ky), kx) / np.pi
         if np.max(power[:, beyond > oversampling].sum(axis=-1) / power.sum(axis=(1, 2))) < LOST:
             return oversampling
     return MOST_OVERSAMPLING

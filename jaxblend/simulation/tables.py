@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxblend.simulation.column_map import ColumnMap
-from jaxblend.simulation.columns import load_table
+from jaxblend.simulation.columns import check_magnitudes, load_table
 from jaxblend.simulation.profiles import SERSIC_KINDS, sersic_profiles
 from jaxblend.simulation.sky import tangent_plane
 from jaxblend.simulation.sources import SkySources, is_concentrated
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["read_sources"]
 
 SHAPE = ("radius", "a", "b", "axis_ratio", "position_angle", "g1", "g2")
-FAINTEST = 60.0  # magnitude
 STEEPEST = 20.0  # Sersic index
 WHOLE = ("sersic_index", "is_star", "redshift", "x", "y", "ra", "dec")
 
@@ -115,9 +114,7 @@ def _names(bands: tuple[str, ...]) -> list[str]:
 
 def _magnitudes(named: ColumnMap, bands: tuple[str, ...]) -> np.ndarray:
     magnitude = np.stack([named.read(f"mag_{band}") for band in bands], axis=1)
-    # -99 and 99 stand for no magnitude in many tables.
-    unknown = ~(np.abs(magnitude) < FAINTEST)
-    named.check(unknown.any(axis=1), f"have no magnitude between -{FAINTEST} and {FAINTEST} in all of {list(bands)}")
+    check_magnitudes(magnitude, bands)
     return magnitude
 
 

@@ -38,7 +38,8 @@ def simulate_surveys(surveys: Sequence[Survey], *, key: jax.Array, **options: An
         ``jax.random.key(seed)``.
     **options
         As in `simulate`. `stamp_size` counts pixels of the first survey. A `catalog` has magnitudes in the bands of
-        all; one PSF that is a GalSim object serves all alike.
+        all, or is a CATSIM table, between whose bands they are interpolated; one PSF that is a GalSim object serves
+        all alike.
 
     Returns
     -------
@@ -63,7 +64,9 @@ def simulate_surveys(surveys: Sequence[Survey], *, key: jax.Array, **options: An
         faintest = chosen.effective_selection.max_magnitude + 0.5
         options = {**options, "catalog": draw_population(rng, n, surveys, max_magnitude=faintest)}
     elif not isinstance(chosen.catalog, SkySources):
-        options = {**options, "catalog": read_catsim(chosen.catalog, surveys)}
+        options = {**options, "catalog": read_catsim(chosen.catalog, surveys, interpolate=True)}
+    if chosen.layout is not None:
+        options = {**options, "layout": chosen.layout.for_surveys(surveys)}
     first = simulate(surveys[0], key=key, **options)
     shared = {name: getattr(chosen, name) for name in ObservingOptions.__dataclass_fields__}
     others = [

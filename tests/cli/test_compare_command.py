@@ -123,6 +123,16 @@ def test_positions_that_go_with_the_blends(blends):
     assert len(run.seconds) == 3
 
 
+def test_positions_of_blends_as_fits_are_those_of_the_truth(tmp_path, run):
+    command = "simulate", *SMALL, "--format", "fits", "--isolated", "--out", tmp_path / "fits"
+    assert main([str(word) for word in command]) == 0
+    for blend in read_blends(tmp_path / "fits"):
+        np.testing.assert_allclose(blend.positions, np.stack([blend.truth[name].value for name in "xy"], axis=1))
+    assert run(tmp_path / "fits", "--methods", "peaks", "--positions", "given", "--gallery", 0)[0] == 0
+    rows = {row["metric"]: row["peaks"] for row in read_table(tmp_path / "o/comparison.ecsv")}
+    assert rows["recall"] == 1
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

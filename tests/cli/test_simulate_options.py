@@ -83,6 +83,7 @@ def test_one_file_holds_the_same_as_many(tmp_path, run):
         np.testing.assert_array_equal(first.observation.image, second.observation.image)
         np.testing.assert_array_equal(first.observation.image, third.observation.image)
         np.testing.assert_array_equal(first.positions, second.positions)
+        np.testing.assert_allclose(first.positions, third.positions)
         for other in (second, third):
             np.testing.assert_array_equal(first.isolated, other.isolated)
             np.testing.assert_array_equal(first.truth["flux_r"].value, other.truth["flux_r"].value)
@@ -144,6 +145,18 @@ def test_a_catalogue_of_any_table(tmp_path, run):
     np.testing.assert_allclose(sorted(truth["radius"].value), [0.4, 0.4, 0.6, 0.6])
     table.rename_columns(["rmag", "hlr"], ["mag_r", "radius"])
     assert run("--catalog", write_table(table, tmp_path / "ours.parquet"), "--n-sources", 1, out="p")[0] == 0
+
+
+def test_a_catsim_table_serves_surveys_with_bands_between_its_own(tmp_path, run):
+    sizes = {"a_b": 0.4, "b_b": 0.3, "a_d": 0.9, "b_d": 0.5, "pa_bulge": 30.0, "pa_disk": 30.0}
+    light = {"fluxnorm_bulge": 1.0, "fluxnorm_disk": 2.0, "fluxnorm_agn": 0.0}
+    magnitudes = {f"{band}_ab": 22.0 - 0.2 * i for i, band in enumerate("ugrizy")}
+    table = Table({name: [value] for name, value in (sizes | light | magnitudes).items()})
+    path = write_table(table, tmp_path / "catsim.fits")
+    small = "--survey", "LSST:gri", "Euclid_VIS", *SMALL[2:]
+    assert run("--catalog", path, "--n-sources", 1, small=small)[0] == 0
+    magnitude = read_table(tmp_path / "o/Euclid_VIS/truth.ecsv")["mag_IE"].value
+    assert np.all((21.2 < magnitude) & (magnitude < 21.6))
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,16 @@ def test_blends_come_back_as_they_went(batch, blends):
         assert back.observation.gain.tolist() == [1.0, 1.0]
 
 
+def test_results_are_evaluated_against_a_batch(batch):
+    blends = blends_from_btk(batch)
+    results = [Peaks()(blend.observation, blend.positions) for blend in blends]
+    sources = jb.evaluate(results, blends, n_bootstrap=2).sources
+    assert sources["found"].all()
+    assert np.isfinite(sources["rmse"]).all()
+    of_tables = jb.evaluate(results, [blend.truth for blend in blends], n_bootstrap=2, max_separation=0.7).sources
+    np.testing.assert_array_equal(of_tables["flux_residual_r"], sources["flux_residual_r"])
+
+
 def test_the_psf_has_the_scale_of_the_pixels(batch):
     observation = blends_from_btk(batch)[0].observation
     drawn = np.stack([p.drawImage(nx=39, ny=39, scale=0.2, dtype=float).array for p in batch.psf])

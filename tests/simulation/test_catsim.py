@@ -1,12 +1,14 @@
 import galsim
+import jax
 import numpy as np
 import pytest
-from astropy.table import QTable
+from astropy.table import MaskedColumn, QTable
 from scipy.integrate import quad
 
 from jaxblend.io.surveys import get_survey
 from jaxblend.simulation.catsim import read_catsim, shear_from_axes
 from jaxblend.simulation.galsim_truth import draw_isolated
+from jaxblend.simulation.together import simulate_surveys
 
 SHAPE = (32, 36)
 PSF = galsim.Kolmogorov(fwhm=0.8)
@@ -95,6 +97,24 @@ def test_a_missing_band_is_interpolated_only_on_demand():
     assert read_catsim(table(), survey, columns={"IE": "z_ab"}).magnitude[0, 0] == 21.8
     with pytest.raises(ValueError, match="outside CATSIM's"):
         read_catsim(table(), get_survey("Euclid_NISP", bands=["HE"]), interpolate=True)
+
+
+def test_surveys_together_interpolate_the_bands_between():
+    surveys = [get_survey("LSST", bands="r"), get_survey("Euclid_VIS")]
+    options = {"catalog": table(), "n_sources": 1, "stamp_size": 24, "noise": False}
+    _, blend = simulate_surveys(surveys, key=jax.random.key(0), **options)
+    assert 22.0 < blend.truth["mag_IE"].value[0] < 22.1
+
+
+@pytest.mark.parametrize("magnitude", [np.nan, 99.0, MaskedColumn([22.0], mask=[True])])
+def test_rows_without_a_magnitude_are_refused(magnitude):
+    rows = table()
+    rows["r_ab"] = magnitude
+    with pytest.raises(
+        ValueError, match=r"1 rows have no magnitude between .* all of \['g', 'r'\], the first at row 0"
+    ):
+        read_catsim(rows, get_survey("LSST", bands="gr"))
+    assert len(read_catsim(rows, get_survey("LSST", bands="g"))) == 1
 
 
 def test_rows_without_light_or_size_are_refused():

@@ -9,9 +9,10 @@ from jaxblend.simulation.blend import simulate
 from jaxblend.simulation.candidates import Candidates
 from jaxblend.simulation.layouts import Cluster, RedSequence
 from jaxblend.simulation.layouts.radial import beta_radius, nfw_number, nfw_radius
-from jaxblend.simulation.population import draw_population
+from jaxblend.simulation.population import draw_population, elliptical_spectrum
 from jaxblend.simulation.psf import survey_psfs
 from jaxblend.simulation.sample import Selection
+from jaxblend.simulation.together import simulate_surveys
 
 KEY = jax.random.key(3)
 STAMP = 64
@@ -145,6 +146,18 @@ def test_a_cluster_is_drawn(survey):
     blend = simulate(survey, key=KEY, layout=layout, stamp_size=32)
     assert len(blend.truth) == 6
     assert (blend.truth["snr"] >= 10).all()
+
+
+def test_members_are_red_in_the_bands_of_all_surveys(survey):
+    surveys = [survey.only("g", "r"), get_survey("Euclid_VIS")]
+    layout = Cluster(3, 1.0, red_sequence=RedSequence(redshift=0.3, slope=0.0, scatter=0.0), field_per_arcmin2=400.0)
+    seen, again = simulate_surveys(surveys, key=KEY, layout=layout, stamp_size=32, noise=False)
+    assert again.truth.meta["bands"] == ["IE"]
+    spectrum = elliptical_spectrum(np.append(surveys[0].effective_wavelength, surveys[1].effective_wavelength), 0.3)
+    magnitude = np.stack([seen.truth["mag_g"].value, seen.truth["mag_r"].value, again.truth["mag_IE"].value], axis=1)
+    expected = -2.5 * np.log10(spectrum[1:] / spectrum[:-1])
+    np.testing.assert_allclose(np.diff(magnitude)[:3], np.tile(expected, (3, 1)))
+    assert seen.truth.meta["layout"] == repr(layout)
 
 
 def test_wrong_clusters_are_refused(pool, survey):

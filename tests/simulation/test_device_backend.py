@@ -88,6 +88,13 @@ def test_any_psf_and_one_that_varies(survey):
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
+def test_psfs_sharper_than_the_typical_one(survey):
+    def psf(rng):
+        return galsim.Gaussian(fwhm=rng.choice([0.25, 0.8]))
+
+    assert_same(*both(survey.only("i"), 4, accurate_gsparams(), psf=psf, max_sources=1))
+
+
 def bulge(radius, g):
     one, no = np.ones((1, 1)), np.zeros((1, 1))
     return SkySources(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from jaxblend.simulation.sources import SkySources
 
 if TYPE_CHECKING:
     from jaxblend.simulation.candidates import Candidates
+    from jaxblend.simulation.survey import Survey
 
 __all__ = ["Cluster"]
 
@@ -76,6 +78,12 @@ class Cluster(AbstractLayout):
         """Choose from several times as many as are wanted."""
         field = self._field.mean(side) if self.field_per_arcmin2 else 0.0
         return max(POOL_SIZE, int(POOL_PER_SOURCE * (self.richness + field)))
+
+    def for_surveys(self, surveys: Sequence[Survey]) -> AbstractLayout:
+        """Colour the members in the bands of all."""
+        if self.red_sequence is None:
+            return self
+        return replace(self, red_sequence=replace(self.red_sequence, others=tuple(surveys[1:])))
 
     def place(self, candidates: Candidates, rng: np.random.Generator) -> tuple[SkySources, np.ndarray]:
         """See `AbstractLayout`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from jaxblend.simulation.candidates import Candidates
     from jaxblend.simulation.sources import SkySources
+    from jaxblend.simulation.survey import Survey
 
 __all__ = ["POOL_SIZE", "AbstractLayout"]
 
@@ -31,6 +33,10 @@ class AbstractLayout(ABC):
         ValueError
             If the catalogue lacks what the layout needs.
         """
+        return self
+
+    def for_surveys(self, surveys: Sequence[Survey]) -> AbstractLayout:
+        """Learn which surveys see the sky, where it matters; the first chooses the sources."""
         return self
 
     @abstractmethod

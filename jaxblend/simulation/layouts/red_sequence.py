@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,12 +33,15 @@ class RedSequence:
         MNRAS 372, 60) find.
     pivot : float
         Magnitude, in the selection's band, of the galaxies that have the colour of the spectrum.
+    others : tuple of Survey
+        Which see the galaxies beside the survey that chooses them; `simulate_surveys` fills it in.
     """
 
     redshift: float | int
     slope: float | int = -0.025
     scatter: float | int = 0.05
     pivot: float | int = 20.0
+    others: tuple[Survey, ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         finite = np.isfinite([self.redshift, self.slope, self.scatter, self.pivot]).all()
@@ -51,9 +54,9 @@ class RedSequence:
         Parameters
         ----------
         sources : SkySources
-            With magnitudes in the bands of the survey; stars stay as they are.
+            With magnitudes in the bands of the surveys; stars stay as they are.
         survey : Survey
-            In its bands, and no others, the result has magnitudes.
+            In its bands and those of `others`, and in no more, the result has magnitudes.
         band : str
             In which they keep theirs.
         rng : numpy.random.Generator
@@ -69,15 +72,9 @@ class RedSequence:
         ValueError
             If a band has no effective wavelength.
         """
-        wavelength = survey.effective_wavelength
-        unknown = [name for name, value in zip(survey.bands, wavelength, strict=True) if not np.isfinite(value)]
-        if unknown:
-            raise ValueError(
-                f"Bands {unknown} of {survey.name} have no effective wavelength in surveycodex, which the red sequence "
-                "needs: load the survey without them."
-            )
-        chosen = sources.in_bands(survey.bands)
-        index = survey.band_index(band)
+        bands, wavelength = self._bands_and_wavelengths(survey)
+        chosen = sources.in_bands(bands)
+        index = bands.index(band)
         fixed = chosen.magnitude[:, index]
         colour = -2.5 * np.log10(elliptical_spectrum(wavelength, float(self.redshift)))
         redder = self.slope * (fixed - self.pivot) + self.scatter * rng.standard_normal(len(chosen))
@@ -90,3 +87,17 @@ class RedSequence:
             magnitude=np.where(star[:, None], chosen.magnitude, magnitude),
             redshift=np.where(star, chosen.redshift, self.redshift),
         )
+
+    def _bands_and_wavelengths(self, survey: Survey) -> tuple[tuple[str, ...], np.ndarray]:
+        """The bands of all surveys, and where they are; of one name, as the first has it."""
+        wavelength: dict[str, float] = {}
+        for each in (survey, *self.others):
+            own = dict(zip(each.bands, each.effective_wavelength, strict=True))
+            unknown = [name for name, value in own.items() if not np.isfinite(value)]
+            if unknown:
+                raise ValueError(
+                    f"Bands {unknown} of {each.name} have no effective wavelength in surveycodex, which the red "
+                    "sequence needs: load the survey without them."
+                )
+            wavelength = wavelength | own | wavelength
+        return tuple(wavelength), np.array(list(wavelength.values()))
