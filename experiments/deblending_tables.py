@@ -110,8 +110,14 @@ def cell(number: Number | None, digits: int = 3, *, percent: bool = False, row: 
     if number is None or np.isnan(number.value[row]):
         return ""
     scale, sign = (100.0, " %") if percent else (1.0, "")
-    value, error = number.value[row] * scale, number.error[row] * scale
-    return f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if np.isfinite(error) else "") + sign
+    return with_error(number.value[row] * scale, number.error[row] * scale, digits) + sign
+
+
+def with_error(value: float, error: float, digits: int) -> str:
+    """A value and its error, if it has one; empty where there is none."""
+    if np.isnan(value):
+        return ""
+    return f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if np.isfinite(error) else "")
 
 
 def bin_labels(edges: Sequence[float]) -> list[str]:

@@ -12,7 +12,7 @@ import tyro
 from astropy.table import Table, vstack
 
 from benchmarks.reporting import provenance, table, write
-from experiments.deblending_tables import Found, common, missing_lines, read_found
+from experiments.deblending_tables import Found, common, missing_lines, read_found, with_error
 from experiments.structure.blends import SNRS
 from experiments.structure.galaxies import BAND, SETS, SURVEYS, WORDS
 from experiments.structure.run import EVIDENCE, METHODS, SCARLET2
@@ -99,14 +99,21 @@ def goal_table(numbers: Numbers) -> list[str]:
         for name in ("flux", "distance"):
             value, error, goal = getattr(cell.value, name), getattr(cell.error, name), GOALS[kind]
             met = "yes" if value <= goal else "within its error" if value - error <= goal else "no"
-            rows.append((method, kind, snr, OF[name], _text(value, error, 2), f"{goal:g}", met))
+            rows.append((method, kind, snr, OF[name], with_error(value, error, 2), f"{goal:g}", met))
     return table(("", "set", "S/N", "of", "ratio", "goal", "met"), rows)
 
 
 def ratio_table(numbers: Numbers) -> list[str]:
     """A row for each set, survey and S/N."""
     rows = [
-        (method, kind, survey, snr, cell.count, *(_text(getattr(cell.value, n), getattr(cell.error, n), 2) for n in OF))
+        (
+            method,
+            kind,
+            survey,
+            snr,
+            cell.count,
+            *(with_error(getattr(cell.value, n), getattr(cell.error, n), 2) for n in OF),
+        )
         for (kind, survey, snr, method), cell in numbers.items()
         if method in RATIOS.values()
     ]
@@ -123,7 +130,9 @@ def structure_table(groups: Groups) -> list[str]:
         which = np.array([WORDS.index(str(word)) for word in bright[LEARNED]["structure"]])
         found = {name: errors_of(bright[name], which, WORDS) for name in (REFERENCE, LEARNED)}
         for word, cell in ratio_of(bright[LEARNED], bright[REFERENCE], which, WORDS).items():
-            ratios = [_text(getattr(cell.value, name), getattr(cell.error, name), 2) for name in ("flux", "distance")]
+            ratios = [
+                with_error(getattr(cell.value, name), getattr(cell.error, name), 2) for name in ("flux", "distance")
+            ]
             of = [found[name][word].value for name in (REFERENCE, LEARNED)]
             flux, distance = [f"{100 * each.flux:.1f}" for each in of], [f"{each.distance:.5f}" for each in of]
             rows.append((word, cell.count, *flux, ratios[0], *distance, ratios[1]))
@@ -139,8 +148,8 @@ def error_table(numbers: Numbers, groups: Groups, kind: str) -> list[str]:
             for method, found in groups[kind, survey].items():
                 cell = numbers[kind, survey, f"{snr:g}", method]
                 pairs = dict(zip(cell.value._fields, zip(cell.value, cell.error, strict=True), strict=True))
-                percent = [_text(*(100 * each for each in pairs[name]), 1) for name in ("flux", "bias", "nmad")]
-                shapes = _text(*pairs["distance"], 5), _text(*pairs["ellipticity"], 4)
+                percent = [with_error(*(100 * each for each in pairs[name]), 1) for name in ("flux", "bias", "nmad")]
+                shapes = with_error(*pairs["distance"], 5), with_error(*pairs["ellipticity"], 4)
                 seconds = f"{np.median(found.sources['seconds']):.2f}"
                 rows.append(
                     (survey, f"{snr:g}", method, cell.count, f"{cell.value.found:.0%}", *percent, *shapes, seconds)
@@ -157,12 +166,6 @@ def as_table(numbers: Numbers) -> Table:
         for name, value, error in zip(cell.value._fields, cell.value, cell.error, strict=True)
     ]
     return Table(rows=rows, names=("set", "survey", "snr", "method", "statistic", "galaxies", "value", "error"))
-
-
-def _text(value: float, error: float, digits: int) -> str:
-    if np.isnan(value):
-        return ""
-    return f"{value:.{digits}f}" + ("" if np.isnan(error) else f" ± {error:.{digits}f}")
 
 
 def main(out: Annotated[Path, tyro.conf.Positional], /, folder: Path = HERE) -> None:
