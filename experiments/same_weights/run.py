@@ -79,7 +79,7 @@ def rows_of(skies: list[Sky], weights: str) -> list[tuple]:
     return rows
 
 
-def main(blends: int = 24, weights: str = "default", folder: Path = HERE) -> None:
+def main(blends: int = 12, weights: str = "default", folder: Path = HERE) -> None:
     """Write result.md and joint.png.
 
     Parameters

@@ -15,7 +15,7 @@ from jaxblend.simulation.survey import Survey
 SEED = 20261130
 SURVEYS = {"LSST": "gri", "HSC": "gri", "Euclid_VIS": None}  # with their bands, or all
 BAND = {"LSST": "r", "HSC": "r", "Euclid_VIS": "IE"}  # in which errors are measured
-SIDES = {"LSST": 64, "HSC": 76, "Euclid_VIS": 128}  # pixels: 12.8 arcsec each
+SIDES = {"LSST": 48, "HSC": 58, "Euclid_VIS": 96}  # pixels: 9.6 arcsec each
 MAGNITUDES = (21.0, 23.0)  # in r, of the first galaxy
 PAIR = 2
 
