@@ -121,7 +121,7 @@ class Train:
         return {
             "galaxy": path,
             **_history(state, folder, "nats of a galaxy"),
-            "draws": picture.save(folder / "draws.png", dpi=80),
+            "draws": picture.save(folder / "draws.png", dpi=80.0),
         }
 
 
@@ -186,7 +186,7 @@ def _morphology(config: Config, folder: Path, console: Console) -> dict[str, Pat
     return {
         **_history(state, folder, "nats of a galaxy above the noise"),
         "judgement": write_json(judgement, folder / JUDGEMENT),
-        "reconstructions": picture.save(folder / "reconstructions.png", dpi=80),
+        "reconstructions": picture.save(folder / "reconstructions.png", dpi=80.0),
     }
 
 
@@ -242,7 +242,7 @@ def _history(state: State, folder: Path, label: str) -> dict[str, Path]:
     table = Table(rows, names=("step", "training_loss", "validation_loss"))
     return {
         "history": write_table(table, folder / "history.ecsv"),
-        "curve": learning_curves(history, label=label).save(folder / "learning_curve.png", dpi=100),
+        "curve": learning_curves(history, label=label).save(folder / "learning_curve.png", dpi=100.0),
     }
 
 

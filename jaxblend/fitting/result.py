@@ -215,7 +215,8 @@ class Fit:
 
     @property
     def _finite(self) -> bool:
-        return bool(np.isfinite(self.result.objective) and np.isfinite(self.result.hessian).all())
+        solved = np.isfinite(self.result.objective) and np.isfinite(self.result.hessian).all()
+        return bool(solved and np.isfinite(self.quantities).all())
 
     @property
     def _shares_flux(self) -> np.ndarray:

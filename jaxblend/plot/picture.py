@@ -32,7 +32,7 @@ class Picture(Figure):
         self.savefig(buffer, format="png", dpi=110)
         return buffer.getvalue()
 
-    def save(self, path: str | os.PathLike, *, dpi: int = 150) -> Path:
+    def save(self, path: str | os.PathLike, *, dpi: float = 150) -> Path:
         """Write the picture; the suffix says how (.png, .pdf, .svg). The file appears whole or not at all."""
         path = Path(path)
         with atomic_path(path) as temporary:
