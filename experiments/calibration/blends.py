@@ -70,7 +70,9 @@ def draw_blend(index: int, correlation: np.ndarray) -> TrueBlend:
     return TrueBlend(
         observation=observed(image, sigma, survey(), PSF),
         seeds=to_pixels(seeds),
-        truth=_truth(places, sources),
+        truth=truth_of(
+            places, sources.flux(survey()), sources.magnitude, sources.half_light_radius("r"), sources.shape("r")
+        ),
         about={
             "snr": signal_to_noise(isolated[:, r], float(sigma[r]), correlation),
             "blendedness": blendedness(isolated[:, r]),
@@ -140,13 +142,13 @@ def _physical(prior, u):
     return jax.vmap(prior.physical)(u)
 
 
-def _truth(places: np.ndarray, sources: SkySources) -> dict[str, np.ndarray]:
-    flux, magnitude, g = sources.flux(survey()), sources.magnitude, sources.shape("r")
+def truth_of(places, flux, magnitude, radius, g) -> dict[str, np.ndarray]:
+    """Values (n,) by name, of places and g (n, 2), fluxes and magnitudes (n, C) and radii (n,)."""
     truth = {f"flux_{band}": flux[:, i] for i, band in enumerate(BANDS)}
     colours = -np.diff(magnitude, axis=1)
     truth |= {f"{a}-{b}": colours[:, i] for i, (a, b) in enumerate(pairwise(BANDS))}
     return truth | {
-        "radius": sources.half_light_radius("r"),
+        "radius": radius,
         "g1": g[:, 0],
         "g2": g[:, 1],
         "u": places[:, 0],

@@ -26,8 +26,6 @@ class Task:
     ----------
     draw : function
         From the number of a blend to a `TrueBlend`.
-    likelihoods : dict of functions
-        From an observation to that which is fitted, by name.
     methods : sequence of str
         Of `jb.sample`.
     fit_options : dict
@@ -38,15 +36,19 @@ class Task:
         Blends in a chunk.
     record : dict
         All that blends and posteriors depend on: a folder holds one run.
+    likelihoods : dict of functions
+        From an observation to that which is fitted, by name; by default as it is.
     """
 
     draw: Callable
-    likelihoods: dict[str, Callable]
     methods: Sequence[str]
     fit_options: dict
     seed: int
     size: int
     record: dict
+    likelihoods: dict[str, Callable] = dataclasses.field(
+        default_factory=lambda: {"white": lambda observation: observation}
+    )
 
 
 def run_chunks(task: Task, out: Path, blends: int) -> None:
@@ -77,6 +79,20 @@ def read_chunks(out: Path) -> dict[str, Table]:
         if parts:
             found[f"{folder.parent.name}/{folder.name}"] = vstack(parts, metadata_conflicts="silent")
     return found
+
+
+def read_methods(out: Path, command: str) -> dict[str, Table]:
+    """All that `run_chunks` wrote of a run with one likelihood, by method.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing; ``command`` is what python -m then has to run.
+    """
+    groups = {name.partition("/")[2]: found for name, found in read_chunks(out).items()}
+    if not groups:
+        raise ValueError(f"{out} has no results: run python -m {command} first")
+    return groups
 
 
 def _run_chunk(task: Task, chunk: int, missing: dict[tuple[str, str], Path]) -> None:

@@ -14,16 +14,18 @@ from experiments.calibration.chunks import Task, run_chunks
 from experiments.calibration.noise import correlated, white
 
 CHUNK = 24  # blends, as many of each number of sources
-METHODS = {"white": ("laplace", "importance", "auto", "nuts", "svi"), "correlated": ("importance", "nuts")}
+METHODS = ("laplace", "svi", "importance", "auto", "nuts")
 CORRELATIONS = {"white": white, "correlated": correlated}
 
 
-def task_of(noise: str, methods: tuple[str, ...]) -> Task:
-    """White noise has its own likelihood; correlated noise that of white noise beside its own."""
+def task_of(noise: str, methods: tuple[str, ...], likelihoods: tuple[str, ...]) -> Task:
+    """Blends in noise of that name, with each of those likelihoods."""
     correlation = CORRELATIONS[noise]()
-    likelihoods = {"white": lambda observation: observation}
-    if noise == "correlated":
-        likelihoods["correlated"] = lambda observation: observation.replace(noise_correlation=_per_band(correlation))
+    per_band = correlation[None].repeat(len(drawn.BANDS), 0)
+    known = {
+        "white": lambda observation: observation,
+        "correlated": lambda observation: observation.replace(noise_correlation=per_band),
+    }
     record = {
         "noise": noise,
         "blend_seed": drawn.SEED,
@@ -34,7 +36,7 @@ def task_of(noise: str, methods: tuple[str, ...]) -> Task:
     }
     return Task(
         draw=lambda i: drawn.draw_blend(i, correlation),
-        likelihoods=likelihoods,
+        likelihoods={name: known[name] for name in likelihoods},
         methods=methods,
         fit_options=drawn.FIT_OPTIONS,
         seed=drawn.SEED,
@@ -48,7 +50,8 @@ def main(
     /,
     blends: int = 500,
     noise: Literal["white", "correlated"] = "white",
-    methods: tuple[str, ...] = (),
+    methods: tuple[str, ...] = METHODS,
+    likelihoods: tuple[Literal["white", "correlated"], ...] = (),
 ) -> None:
     """Write OUT/<noise>; a second call goes on where the first was ended.
 
@@ -61,13 +64,11 @@ def main(
     noise
         Of the pixels.
     methods
-        Of jb.sample; by default all five, with correlated noise importance and nuts.
+        Of jb.sample.
+    likelihoods
+        That of white noise, which correlated noise can be fitted with, too, or that of correlated; by default the right one.
     """
-    run_chunks(task_of(noise, methods or METHODS[noise]), out / noise, blends)
-
-
-def _per_band(correlation):
-    return correlation[None].repeat(len(drawn.BANDS), 0)
+    run_chunks(task_of(noise, methods, likelihoods or (noise,)), out / noise, blends)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Run from the repository: python -m experiments.decoders.run
 """
 
 import functools
-import time
 from pathlib import Path
 
 import equinox as eqx
@@ -14,6 +13,7 @@ import numpy as np
 import tyro
 from flax import nnx
 
+from benchmarks.peers.timing import median_seconds
 from benchmarks.reporting import provenance, table, write
 from experiments.decoders.pixels import PixelDecoder
 from jaxblend.nets.autoencoder import Autoencoder
@@ -58,17 +58,11 @@ def milliseconds(decoder: Decoder) -> tuple[float, float]:
     def slopes(z):
         return jax.vmap(lambda way: jax.jvp(lambda z: decoder.waves(z, kx, ky), (z,), (way,))[1])(jnp.eye(len(z)))
 
-    return tuple(_median_ms(jax.jit(call), z) for call in (lambda z: decoder.waves(z, kx, ky), slopes))
+    def taken(call):
+        compiled = jax.jit(call)
+        return 1e3 * median_seconds(lambda: compiled(z).block_until_ready(), repeats=REPEATS)
 
-
-def _median_ms(call, z) -> float:
-    call(z).block_until_ready()
-    taken = []
-    for _ in range(REPEATS):
-        begin = time.perf_counter()
-        call(z).block_until_ready()
-        taken.append(time.perf_counter() - begin)
-    return 1e3 * float(np.median(taken))
+    return taken(lambda z: decoder.waves(z, kx, ky)), taken(slopes)
 
 
 def main(steps: int = 4000, every: int = 500) -> None:

@@ -1,7 +1,6 @@
 """Blends of galaxies drawn from the learned prior that they are fitted with; GalSim draws their Gaussians."""
 
 import functools
-from itertools import pairwise
 
 import equinox as eqx
 import galsim
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxblend as jb
-from experiments.calibration.blends import TrueBlend, draw_seeds, observed, to_pixels
+from experiments.calibration.blends import TrueBlend, draw_seeds, observed, to_pixels, truth_of
 from experiments.calibration.noise import draw_noise, signal_to_noise, white
 from jaxblend.forward.splats import Splats
 from jaxblend.priors.prior import Prior
@@ -56,7 +55,7 @@ def draw_blend(index: int, weights: str) -> TrueBlend:
     """Blend ``index``, the same whatever else is drawn."""
     rng, here = np.random.default_rng([SEED, index]), survey()
     n = COUNTS[index % len(COUNTS)]
-    seeds = draw_seeds(rng, n, SPREAD, NEAREST) if n > 1 else rng.uniform(-SPREAD, SPREAD, (1, 2))
+    seeds = draw_seeds(rng, n, SPREAD, NEAREST)
     vectors, splats, radius = _drawn(galaxy(weights), prior(weights), rng.normal(size=(n, prior(weights).size)))
     column = dict(zip(prior(weights).names, vectors.T, strict=True))
     log_flux, logit = (np.stack([column[name + b] for b in BANDS], 1) for name in ("log_flux_", "logit_fraction0_"))
@@ -72,19 +71,10 @@ def draw_blend(index: int, weights: str) -> TrueBlend:
     isolated = drawn.reshape(n, 2, *drawn.shape[1:]).sum(1)
     sigma, r = np.sqrt(here.sky_level), here.band_index(BAND)
     image = isolated.sum(0) + draw_noise(rng, sigma, (SIDE, SIDE), white())
-    colours = -np.diff(magnitude, axis=1)
     return TrueBlend(
         observation=observed(image, sigma, here, PSF),
         seeds=to_pixels(seeds, side=SIDE),
-        truth={
-            **{f"flux_{b}": flux[:, i] for i, b in enumerate(BANDS)},
-            **{f"{a}-{b}": colours[:, i] for i, (a, b) in enumerate(pairwise(BANDS))},
-            "radius": radius,
-            "g1": g[:, 0],
-            "g2": g[:, 1],
-            "u": places[:, 0],
-            "v": places[:, 1],
-        },
+        truth=truth_of(places, flux, magnitude, radius, g),
         about={
             "snr": signal_to_noise(isolated[:, r], float(sigma[r]), white()),
             "blendedness": blendedness(isolated[:, r]),

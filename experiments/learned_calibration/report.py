@@ -11,7 +11,7 @@ import tyro
 
 from benchmarks.reporting import provenance, write
 from experiments.calibration import coverage as made
-from experiments.calibration.chunks import read_chunks
+from experiments.calibration.chunks import read_methods
 from experiments.calibration.report import set_lines
 from jaxblend.plot.calibration import ecdf_picture
 
@@ -31,9 +31,7 @@ def main(out: Annotated[Path, tyro.conf.Positional], /, folder: Path = HERE) -> 
     folder
         Where to write; by default beside this file.
     """
-    groups = {name.partition("/")[2]: found for name, found in read_chunks(out).items()}
-    if not groups:
-        raise ValueError(f"{out} has no results: run python -m experiments.learned_calibration.run {out} first")
+    groups = read_methods(out, f"experiments.learned_calibration.run {out}")
     bins = made.all_bins(groups, EDGES)
     names = made.quantities_of(next(iter(groups.values())))
     ranks = {method: made.ecdf_tests(found, [f"pit_{n}" for n in names]) for method, found in groups.items()}

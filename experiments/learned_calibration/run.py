@@ -29,7 +29,6 @@ def task_of(weights: str, methods: tuple[str, ...]) -> Task:
     }
     return Task(
         draw=functools.partial(drawn.draw_blend, weights=weights),
-        likelihoods={"white": lambda observation: observation},
         methods=methods,
         fit_options=drawn.fit_options(weights),
         seed=drawn.SEED,

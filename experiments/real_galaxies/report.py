@@ -13,7 +13,7 @@ from astropy.table import Table
 
 from benchmarks.reporting import provenance, table, write
 from experiments.calibration import coverage as made
-from experiments.calibration.chunks import read_chunks
+from experiments.calibration.chunks import read_methods
 from jaxblend.plot.calibration import ecdf_picture
 
 HERE = Path(__file__).parent
@@ -99,9 +99,7 @@ def main(out: Annotated[Path, tyro.conf.Positional], /, folder: Path = HERE) -> 
     folder
         Where to write; by default beside this file.
     """
-    groups = {name.partition("/")[2]: found for name, found in read_chunks(out).items()}
-    if not groups:
-        raise ValueError(f"{out} has no results: run python -m experiments.real_galaxies.run COSMOS {out} first")
+    groups = read_methods(out, f"experiments.real_galaxies.run COSMOS {out}")
     clustered = {method: by_galaxy(found) for method, found in groups.items()}
     bins = made.all_bins(clustered, EDGES)
     ranks = {method: made.ecdf_tests(found, [f"pit_{q}" for q in QUANTITIES]) for method, found in groups.items()}

@@ -26,7 +26,6 @@ def task_of(cosmos: Path, methods: tuple[str, ...]) -> Task:
     }
     return Task(
         draw=real.draw,
-        likelihoods={"white": lambda observation: observation},
         methods=methods,
         fit_options={"position_scatter": drawn.POSITION_SCATTER},
         seed=drawn.SEED,

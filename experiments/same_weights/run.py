@@ -3,7 +3,6 @@
 Run from the repository: python -m experiments.same_weights.run
 """
 
-import time
 import warnings
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import numpy as np
 import tyro
 
 import jaxblend as jb
+from benchmarks.peers.timing import timed
 from benchmarks.reporting import provenance, table, write
-from experiments.calibration.blends import to_pixels
-from experiments.same_weights.skies import BAND, SIDES, Sky, draw_sky, surveys
+from experiments.deblending_tables import with_error
+from experiments.same_weights.skies import BAND, Sky, draw_sky, pixels_of, surveys
 from jaxblend.forward.galaxies import AbstractGalaxy
 from jaxblend.metrics import cosine_distance
 
@@ -32,8 +32,7 @@ def fit_of(sky: Sky, names: tuple[str, ...], model: AbstractGalaxy) -> jb.Fit:
         warnings.simplefilter("ignore", jb.JaxblendWarning)
         if len(names) > 1:
             return jb.fit(observations, sky.seeds, model=model)
-        scale = surveys()[names[0]].pixel_scale
-        return jb.fit(observations[0], to_pixels(sky.seeds, side=SIDES[names[0]], pixel_scale=scale), model=model)
+        return jb.fit(observations[0], pixels_of(sky.seeds, names[0]), model=model)
 
 
 def errors_of(fit: jb.Fit, sky: Sky, name: str) -> np.ndarray:
@@ -50,9 +49,8 @@ def measured(skies: list[Sky], names: tuple[str, ...], model: AbstractGalaxy) ->
     fit_of(skies[0], names, model)
     seconds, errors = [], []
     for sky in skies:
-        begin = time.perf_counter()
-        fit = fit_of(sky, names, model)
-        seconds.append(time.perf_counter() - begin)
+        fit, taken = timed(lambda sky=sky: fit_of(sky, names, model))
+        seconds.append(taken)
         errors.append(errors_of(fit, sky, names[0]))
     return np.array(errors), float(np.median(seconds))
 
@@ -72,8 +70,7 @@ def rows_of(skies: list[Sky], weights: str) -> list[tuple]:
         for label, model in models.items():
             errors, seconds = measured(skies, names, model)
             value, error = medians(errors)
-            flux = f"{100 * value[0]:.2f} ± {100 * error[0]:.2f}"
-            distance = f"{1e3 * value[1]:.2f} ± {1e3 * error[1]:.2f}"
+            flux, distance = (with_error(scale * value[i], scale * error[i], 2) for i, scale in enumerate((100, 1e3)))
             rows.append((data, BAND[names[0]], label, flux, distance, f"{value[2]:.3f}", f"{seconds:.2f}"))
             print(*rows[-1], flush=True)
     return rows

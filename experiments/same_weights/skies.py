@@ -53,10 +53,14 @@ def draw_sky(number: int) -> Sky:
     return Sky(views, places, places + rng.uniform(-0.1, 0.1, places.shape))
 
 
+def pixels_of(places: np.ndarray, name: str) -> np.ndarray:
+    """Of a survey's image."""
+    return to_pixels(places, side=SIDES[name], pixel_scale=surveys()[name].pixel_scale)
+
+
 def _view(galaxies: Galaxies, places: np.ndarray, survey: Survey, rng: np.random.Generator) -> View:
     side = SIDES[survey.name]
-    pixels = to_pixels(places, side=side, pixel_scale=survey.pixel_scale)
-    isolated = drawn_apart(galaxies, pixels, survey, side)
+    isolated = drawn_apart(galaxies, pixels_of(places, survey.name), survey, side)
     sigma = np.sqrt(survey.sky_level)
     image = isolated.sum(0) + sigma[:, None, None] * rng.normal(size=isolated.shape[1:])
     return View(observed(image, sigma, survey, PSF), isolated, galaxies.sources.flux(survey))

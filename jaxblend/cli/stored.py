@@ -19,7 +19,6 @@ __all__ = ["number_of", "read_blends", "read_truth", "split"]
 HDF5 = (".h5", ".hdf5")
 EXPECTED = "expected blends.h5 or the folder of blends and truth that jaxblend simulate writes"
 TRUTHS = ("truth.parquet", "truth.ecsv", "truth.fits")
-SEEDS = (("seed_x", "seed_y"), ("x", "y"))
 IMAGES = ("blend_*.npz", "blend_*.fits")
 
 
@@ -110,12 +109,11 @@ def _read_folder(folder: Path) -> list[StoredBlend]:
 
 
 def _with_truth(blend: StoredBlend, truth: Any) -> StoredBlend:
-    import numpy as np
+    from jaxblend.simulation.truth import seeds_of
 
-    names = next((pair for pair in SEEDS if set(pair) <= set(truth.colnames)), None)
-    if blend.positions is not None or names is None:  # a truth without places is refused where it is evaluated
-        return replace(blend, truth=truth)
-    return replace(blend, truth=truth, positions=np.stack([truth[name].value for name in names], axis=1))
+    # A truth without places is refused where it is evaluated.
+    positions = seeds_of(truth) if blend.positions is None else blend.positions
+    return replace(blend, truth=truth, positions=positions)
 
 
 def _read_one(path: Path) -> StoredBlend:

@@ -89,6 +89,12 @@ def with_seeds(truth: astropy.table.QTable, seeds: np.ndarray) -> astropy.table.
     return truth
 
 
+def seeds_of(truth: astropy.table.QTable) -> np.ndarray | None:
+    """Seeds (n, 2) of a truth, pixel x, y; its places where it has none, and None where it lacks these, too."""
+    names = next((pair for pair in (("seed_x", "seed_y"), ("x", "y")) if set(pair) <= set(truth.colnames)), None)
+    return None if names is None else np.stack([np.asarray(truth[name]) for name in names], axis=1)
+
+
 def stack_truths(truths: Iterable[astropy.table.QTable]) -> astropy.table.QTable:
     """Make one table of those of many blends: a first column ``blend`` counts them.
 
