@@ -66,7 +66,7 @@ def main(
     methods
         Of jb.sample.
     likelihoods
-        That of white noise, which correlated noise can be fitted with, too, or that of correlated; by default the right one.
+        Which noise the fits assume; by default that of the pixels.
     """
     run_chunks(task_of(noise, methods, likelihoods or (noise,)), out / noise, blends)
 
