@@ -15,6 +15,7 @@ from jaxblend.metrics.aperture import aperture_fluxes, aperture_weights
 from jaxblend.metrics.leakage import leakage, light_exchange
 from jaxblend.metrics.moments import adaptive_moments
 from jaxblend.metrics.reconstruction import correlation, cosine_similarity, flux_weighted_rmse, psnr, rmse
+from jaxblend.metrics.segment_blendedness import blended_area, neighbour_flux_ratio
 from jaxblend.metrics.segmentation import dice, iou, threshold_mask
 from jaxblend.metrics.shape import moments_residual
 from jaxblend.metrics.structural import ssim
@@ -114,16 +115,21 @@ def _scores_of_all(stamps: Sequence[Stamps]) -> dict[str, np.ndarray]:
 def _scores(stamps: Stamps) -> dict[str, Float[Array, "B M"]]:
     measured, pixels = stamps.measured, stamps.measured[..., None, None]
     scores = {name: metric(stamps.found, stamps.true, where=pixels) for name, metric in LIKENESS.items()}
-    scores |= _segments(stamps) | _moments(stamps) | _apertures(stamps)
+    masks, true_masks = (_seen(images, stamps.weight) for images in (stamps.found, stamps.true))
+    scores |= {"iou": iou(masks, true_masks), "dice": dice(masks, true_masks)}
+    scores |= _moments(stamps) | _apertures(stamps)
     scores = {name: jnp.where(measured, values, jnp.nan) for name, values in scores.items()}
-    return scores | _light(stamps)
+    blending = {
+        "blended_area": blended_area(true_masks),
+        "neighbour_flux_ratio": neighbour_flux_ratio(stamps.true, true_masks),
+    }
+    return scores | _light(stamps) | blending
 
 
-def _segments(stamps: Stamps) -> dict[str, Array]:
-    """Likeness of the pixels above three standard deviations of the noise."""
-    sigma = jnp.where(stamps.weight > 0, 1.0 / jnp.sqrt(jnp.where(stamps.weight > 0, stamps.weight, 1.0)), jnp.inf)
-    masks = [threshold_mask(images, sigma[..., None, :, :]) for images in (stamps.found, stamps.true)]
-    return {"iou": iou(*masks), "dice": dice(*masks)}
+def _seen(images: Float[Array, "B M H W"], weight: Float[Array, "B H W"]) -> Bool[Array, "B M H W"]:
+    """Tell the pixels above three standard deviations of the noise."""
+    sigma = jnp.where(weight > 0, 1.0 / jnp.sqrt(jnp.where(weight > 0, weight, 1.0)), jnp.inf)
+    return threshold_mask(images, sigma[..., None, :, :])
 
 
 def _moments(stamps: Stamps) -> dict[str, Array]:

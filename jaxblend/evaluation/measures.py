@@ -15,15 +15,18 @@ from jaxblend.evaluation.columns import column
 __all__ = ["BIASES", "OUTLIER", "Measure", "columns_of_sources", "measures_of_sources"]
 
 OUTLIER = 0.75  # mag
+BLENDED = 0.01  # share of light that is of others, above which a source counts as blended
 SAYS = {
     "median": "median of {}",
     "nmad": "1.4826 median(|r - median r|) of r = {}",
+    "scatter": "standard deviation of {}, finite ones",
     "mean": "mean of {}",
     "mean_absolute": "mean of |{}|, finite ones",
     "median_absolute": "median of |{}|",
     "outliers": f"share beyond {OUTLIER} mag of {{}}",
 }
 BIAS, DISTANCE = ("median", "nmad"), ("mean_absolute", "median_absolute")
+OF_MAGNITUDES = (*BIAS, "scatter", "outliers")
 BIASES = {
     f"{prefix}{name}{i}": f"{text} bias of g{i} against {against}"
     for prefix, against in (("", "the true ellipticity"), ("shear_", "the shear of the blend"))
@@ -58,16 +61,27 @@ class Measure(NamedTuple):
 
 def measures_of_sources(bands: Sequence[str], reference: str, unit: str) -> list[Measure]:
     """All of them, for bands, the reference band and the unit of fluxes."""
-    return [*_shares(), *_photometry(bands), *_shapes(), *_images(reference, unit), *_light(reference)]
+    return [
+        *_shares(),
+        *_blending(reference),
+        *_photometry(bands),
+        *_shapes(),
+        *_images(reference, unit),
+        *_light(reference),
+    ]
 
 
 def columns_of_sources(sources: Table, bands: Sequence[str]) -> dict[str, Float[np.ndarray, " N"]]:
-    """Give the columns of numbers, what is a share of found sources being 1, 0, or NaN of a source that was missed."""
+    """Give the columns of numbers; a share is 1, 0, or NaN of a source that has no part in it, as one missed."""
     columns = {name: column(sources, name) for name in sources.colnames if name != "id"}
     found = columns["found"] == 1
     shares = {"flagged": columns["flagged"] == 1, "fragmented": columns["n_detections"] > 1}
     shares |= {f"no_flux_{b}": columns[f"found_flux_{b}"] <= 0 for b in bands if f"found_flux_{b}" in columns}
-    return columns | {name: np.where(found, which, np.nan) for name, which in shares.items()}
+    columns |= {name: np.where(found, which, np.nan) for name, which in shares.items()}
+    if "blendedness" in columns:
+        blendedness = columns["blendedness"]
+        columns["blended"] = np.where(np.isnan(blendedness), np.nan, blendedness > BLENDED)
+    return columns
 
 
 def _shares() -> list[Measure]:
@@ -79,16 +93,29 @@ def _shares() -> list[Measure]:
     ]
 
 
+def _blending(band: str) -> list[Measure]:
+    """How blended the true sources are, found or not."""
+    text = f"share of true sources with a blendedness above {BLENDED:g}"
+    area, ratio = "blended_area", "neighbour_flux_ratio"
+    within = f"a true source's pixels above 3 sigma in {band}"
+    return [
+        Measure("blend_fraction", "blended", "mean", text),
+        *_each(area, area, ("mean",), f"the share of {within} that are such pixels of others"),
+        *_each(ratio, ratio, ("median",), f"the flux of others over its own in {within}"),
+    ]
+
+
 def _photometry(bands: Sequence[str]) -> list[Measure]:
     measures = []
     for b in bands:
-        statistics = (*BIAS, *DISTANCE)
+        statistics = (*BIAS, "scatter", *DISTANCE)
         measures += _each(f"flux_{b}", f"flux_residual_{b}", statistics, f"(F - F_true) / F_true in {b}")
         measures.append(Measure(f"no_flux_{b}", f"no_flux_{b}", "mean", f"share of found sources without flux in {b}"))
-        statistics = (*BIAS, "outliers")
-        measures += _each(f"magnitude_{b}", f"magnitude_residual_{b}", statistics, f"m - m_true in {b}", "mag")
+        measures += _each(f"magnitude_{b}", f"magnitude_residual_{b}", OF_MAGNITUDES, f"m - m_true in {b}", "mag")
     for a, b in pairwise(bands):
-        measures += _each(f"colour_{a}_{b}", f"colour_residual_{a}_{b}", BIAS, f"the error of {a} - {b}", "mag")
+        measures += _each(
+            f"colour_{a}_{b}", f"colour_residual_{a}_{b}", OF_MAGNITUDES, f"the error of {a} - {b}", "mag"
+        )
     return measures
 
 

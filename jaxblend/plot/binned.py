@@ -25,12 +25,13 @@ QUANTITIES = {
 STATISTICS = {
     "median": "median error: {}",
     "nmad": "scatter (NMAD): {}",
+    "scatter": "standard deviation: {}",
     "mean": "mean: {}",
     "mean_absolute": "mean |error|: {}",
     "median_absolute": "median |error|: {}",
     "outliers": "share of outliers: {}",
 }
-NEVER_NEGATIVE = ("_nmad", "_absolute", "_outliers")
+NEVER_NEGATIVE = ("_nmad", "_scatter", "_absolute", "_outliers")
 DEFAULT = (
     "flux_{band}_median",
     "flux_{band}_nmad",
@@ -161,7 +162,7 @@ def _draw(axes: Axes, item: tuple[str, dict[str, Any]], by: str, how: dict[str, 
 def _numbers(table: Any, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """Values and errors; one source alone has no scatter."""
     value, error = np.asarray(table[metric], float), np.asarray(table[f"{metric}_err"], float)
-    alone = metric.endswith("_nmad") & (value == 0) & ~(error > 0)
+    alone = metric.endswith(("_nmad", "_scatter")) & (value == 0) & ~(error > 0)
     return np.where(alone, np.nan, value), error
 
 
@@ -195,7 +196,7 @@ def _scale(axes: Axes, metric: str, lowest: float, highest: float) -> None:
     elif metric.endswith("_median"):
         axes.axhline(0.0, color="0.4", lw=0.8, zorder=0)
         axes.margins(y=0.12)
-    elif metric.endswith(("_nmad", "_absolute")) and lowest > 0 and highest > LOG_FROM * lowest:
+    elif metric.endswith(("_nmad", "_scatter", "_absolute")) and lowest > 0 and highest > LOG_FROM * lowest:
         axes.set_yscale("log", nonpositive="clip")
         axes.set_ylim(lowest / 3.0, highest * 3.0)
         axes.yaxis.set_minor_formatter(NullFormatter())
