@@ -16,6 +16,7 @@ EDGES = {
     "separation": (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, np.inf),
 }
 WHOLE = ("magnitude",)  # bins of one
+DECADES = "true_flux_"  # bins of ten times the flux
 
 
 def edges_for(sources: QTable, by: str, edges: Any) -> Float[np.ndarray, " E"]:
@@ -39,4 +40,9 @@ def edges_for(sources: QTable, by: str, edges: Any) -> Float[np.ndarray, " E"]:
         values = values[np.isfinite(values)]
         if len(values):
             return np.arange(np.floor(values.min()), np.floor(values.max()) + 2.0)
+    if by.startswith(DECADES):
+        values = np.asarray(getattr(sources[by], "value", sources[by]), float)
+        values = np.log10(values[values > 0])
+        inner = np.arange(np.floor(values.min()), np.ceil(values.max()) + 1.0) if len(values) else []
+        return np.array([-np.inf, *np.power(10.0, inner), np.inf])
     raise ValueError(f"give edges of the bins: there are no usual ones for {by}")

@@ -18,17 +18,20 @@ from jaxblend.metrics.matching import Match, take_partners
 from jaxblend.metrics.photometry import flux_conservation, residual_summary
 from jaxblend.metrics.unrecognised import fragmentation, unrecognised_blend_fraction
 
-__all__ = ["MEANINGS", "efficiency", "numbers_of_blends"]
+__all__ = ["MEANINGS", "confusion", "efficiency", "numbers_of_blends"]
 
-DETECTIONS, PAIRS, BLENDS, FOUND = "detections", "pairs", "blends", "found"
+DETECTIONS, BLENDS, FOUND = "detections", "blends", "found"
+STARS, GALAXIES, AS_STARS, AS_GALAXIES = "stars", "galaxies", "as stars", "as galaxies"
 MEANINGS = {
     "precision": ("share of detections that have a true source", DETECTIONS),
     "f1": ("harmonic mean of precision and recall", DETECTIONS),
     "unrecognised_blends": ("share of detections that stand for two or more true sources", DETECTIONS),
     "extra_detections": ("detections beyond the first per found source", FOUND),
     "failed_blends": ("share of blends without a result; their sources count as missed", BLENDS),
-    "star_completeness": ("share of found stars that are taken for stars", PAIRS),
-    "galaxy_completeness": ("share of found galaxies that are taken for galaxies", PAIRS),
+    "star_completeness": ("share of found stars that are taken for stars", STARS),
+    "galaxy_completeness": ("share of found galaxies that are taken for galaxies", GALAXIES),
+    "star_purity": ("share of matched detections taken for stars that are stars", AS_STARS),
+    "galaxy_purity": ("share of matched detections taken for galaxies that are galaxies", AS_GALAXIES),
     "flux_of_all": ("flux of all detections over that of all true sources, {band}", DETECTIONS),
     "flux_of_pairs": ("flux of detections with a true source over the flux of those, {band}", FOUND),
     "flux_found": ("true flux of found sources over that of all, {band}", FOUND),
@@ -41,6 +44,12 @@ def efficiency(blends: Blends) -> Float[np.ndarray, "T T"]:
     """Count blends by their number of true sources (column) and how many of them were found (row)."""
     counts = _counts(blends)
     return np.asarray(efficiency_matrix(counts.found, counts.true))
+
+
+def confusion(blends: Blends) -> Float[np.ndarray, "2 2"]:
+    """Count pairs by what the source is (row: galaxy, star) and is taken for (column), where both are known."""
+    found, truth = blends.found, blends.truth
+    return np.asarray(_confusion(found.star, truth.star, blends.match.true_index, found.present))
 
 
 def numbers_of_blends(blends: Blends, band: int, resampling: Resampling) -> dict[str, Number]:
@@ -60,7 +69,10 @@ def numbers_of_blends(blends: Blends, band: int, resampling: Resampling) -> dict
     n = len(blends.failed)
     binned = in_bins(_of_blends, columns, values=np.zeros(n), edges=ALL, **resampling._asdict())
     number = _counts(blends)
-    count = {DETECTIONS: number.detected, PAIRS: number.matched, FOUND: number.found, BLENDS: np.ones(n, int)}
+    kinds = confusion(blends)
+    count = {DETECTIONS: number.detected, FOUND: number.found, BLENDS: np.ones(n, int)}
+    count |= dict(zip((GALAXIES, STARS), kinds.sum(axis=1), strict=True))
+    count |= dict(zip((AS_GALAXIES, AS_STARS), kinds.sum(axis=0), strict=True))
     numbers = {}
     for name, (_, of) in MEANINGS.items():
         value, error = binned.value[name], binned.error[name]
@@ -74,6 +86,12 @@ def _counts(blends: Blends):
     return count_matches(
         blends.match.true_index, blends.match.index, where=blends.found.present, true_where=blends.truth.present
     )
+
+
+def _confusion(star: Any, true_star: Any, true_index: Any, where: Any) -> Float[Array, "2 2"]:
+    star, true_star = jnp.asarray(star), jnp.asarray(true_star)
+    known = where & ~jnp.isnan(star) & ~jnp.isnan(take_partners(true_star, true_index))
+    return star_galaxy_confusion(star == 1, true_star == 1, true_index, where=known)
 
 
 def _surplus(blends: Blends, band: int) -> Float[np.ndarray, " B"]:
@@ -109,8 +127,8 @@ def _of_blends(
     match = Match(true_index, index, separation, nearest_true, nearest)
     detected, there = detected & where[:, None], there & where[:, None]
     counts = count_matches(true_index, index, where=detected, true_where=there)
-    known = detected & ~jnp.isnan(star) & ~jnp.isnan(take_partners(true_star, true_index))
-    kinds = star_galaxy_confusion(star == 1, true_star == 1, true_index, where=known, normalised=True)
+    kinds = _confusion(star, true_star, true_index, detected)
+    completeness, purity = (jnp.diag(kinds) / kinds.sum(axis=axis) for axis in (1, 0))
     light = recovered_flux(flux, true_flux, true_index, where=detected, true_where=there)
     blend = residual_summary(surplus, where=where & ~jnp.isnan(surplus), limit=jnp.inf)
     return {
@@ -119,8 +137,10 @@ def _of_blends(
         "unrecognised_blends": unrecognised_blend_fraction(match, where=detected, true_where=there),
         "extra_detections": fragmentation(match, where=detected, true_where=there).extra,
         "failed_blends": (failed & where).sum() / where.sum(),
-        "star_completeness": kinds[1, 1],
-        "galaxy_completeness": kinds[0, 0],
+        "star_completeness": completeness[1],
+        "galaxy_completeness": completeness[0],
+        "star_purity": purity[1],
+        "galaxy_purity": purity[0],
         "flux_of_all": light.total,
         "flux_of_pairs": light.matched,
         "flux_found": light.found,

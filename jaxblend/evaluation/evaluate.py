@@ -63,7 +63,8 @@ def evaluate(
     Returns
     -------
     Evaluation
-        Numbers with errors in ``table`` and ``in_bins(by)``, and the ``sources`` and ``detections`` behind them.
+        Numbers with errors in ``table``, ``in_bins(by)`` and ``detection_in_bins(by)``, and the ``sources`` and
+        ``detections`` behind them.
 
     Raises
     ------

@@ -17,7 +17,8 @@ from jaxblend.evaluation import report
 from jaxblend.evaluation.bins import edges_for
 from jaxblend.evaluation.blends import Blends
 from jaxblend.evaluation.columns import column
-from jaxblend.evaluation.detection import MEANINGS, efficiency, numbers_of_blends
+from jaxblend.evaluation.detection import MEANINGS, confusion, efficiency, numbers_of_blends
+from jaxblend.evaluation.detection_bins import detection_table, efficiency_table, measured_columns
 from jaxblend.evaluation.gather import Bands
 from jaxblend.evaluation.measures import BIASES, Measure, columns_of_sources, measures_of_sources
 from jaxblend.evaluation.statistics import ALL, Number, Resampling, bias_of_shapes, numbers_of_sources
@@ -76,6 +77,11 @@ class Evaluation:
         """Number of blends with so many true sources (column), of which so many were found (row)."""
         return efficiency(self.blends)
 
+    @property
+    def confusion(self) -> Float[np.ndarray, "2 2"]:
+        """Number of pairs by what the source is (row: galaxy, star) and is taken for (column), where both are known."""
+        return confusion(self.blends)
+
     @cached_property
     def table(self) -> QTable:
         """All numbers.
@@ -125,6 +131,59 @@ class Evaluation:
         counts = np.histogram(values[known], edges)[0]
         return report.table_of_bins(by, edges, counts, numbers, meta=self._meta)
 
+    @property
+    def detection_bins(self) -> tuple[str, ...]:
+        """What `detection_in_bins` can bin by: what both the truth and the results have."""
+        return tuple(measured_columns(self.sources, self.detections, self.bands.reference))
+
+    def detection_in_bins(self, by: str = "snr", edges: Any = None) -> QTable:
+        """Precision, recall and F1 in bins: true sources by what is true, detections by what was measured of them.
+
+        F1 is the harmonic mean of the bin's precision and recall. A pair may have its two members in two bins.
+
+        Parameters
+        ----------
+        by
+            ``"snr"``, if the results have it, or ``"flux"``, in the reference band.
+        edges
+            As for `in_bins`; of fluxes, powers of ten by default.
+
+        Returns
+        -------
+        QTable
+            A row per bin: ``<by>_low`` and ``<by>_high``, ``count`` of true sources, ``detections``, and ``precision``,
+            ``recall`` and ``f1``, each with its error as ``<metric>_err``. What nobody has is left out.
+
+        Raises
+        ------
+        ValueError
+            If true sources or detections have no such value, or edges do not rise.
+        """
+        return detection_table(
+            self.sources, self.detections, by, edges, band=self.bands.reference, resampling=self.resampling
+        )
+
+    def efficiency_in_bins(self, by: str = "snr", edges: Any = None) -> QTable:
+        """Count blends by how many true sources they have in a bin, and how many of these were found.
+
+        Parameters
+        ----------
+        by, edges
+            As for `in_bins`.
+
+        Returns
+        -------
+        QTable
+            A row for each bin and two numbers of which there is a blend: ``<by>_low`` and ``<by>_high``, ``true`` and
+            ``found`` sources, ``blends``. Blends without a source in the bin are left out.
+
+        Raises
+        ------
+        ValueError
+            As `in_bins`.
+        """
+        return efficiency_table(self.sources, by, edges)
+
     def write(self, folder: str | os.PathLike) -> dict[str, Path]:
         """Write everything as ECSV, and a summary in Markdown; each file appears whole or not at all.
 
@@ -136,7 +195,8 @@ class Evaluation:
         Returns
         -------
         dict of str to Path
-            The files by what they are: "table", "sources", "detections", "snr" and other bins, "report".
+            The files by what they are: "table", "sources", "detections", "snr" and other bins,
+            "detection_snr", "detection_flux" and "efficiency_snr", "report".
         """
         return report.write(self, Path(folder))
 

@@ -56,14 +56,18 @@ def write(evaluation: Evaluation, folder: Path) -> dict[str, Path]:
     usual = [by for by in (*EDGES, *WHOLE) if by in evaluation.sources.colnames and len(evaluation.sources)]
     bins = {by: evaluation.in_bins(by) for by in usual}
     tables = {"table": evaluation.table, "sources": evaluation.sources, "detections": evaluation.detections, **bins}
+    detection = {by: evaluation.detection_in_bins(by) for by in evaluation.detection_bins if usual}
+    tables |= {f"detection_{by}": table for by, table in detection.items()}
+    if "snr" in usual:
+        tables["efficiency_snr"] = evaluation.efficiency_in_bins("snr")
     files = {name: write_table(table, folder / f"{name}.ecsv") for name, table in tables.items()}
     files["report"] = folder / "report.md"
     with atomic_path(files["report"]) as temporary:
-        temporary.write_text("\n".join(_report(evaluation, bins)) + "\n", encoding="utf-8")
+        temporary.write_text("\n".join(_report(evaluation, bins, detection)) + "\n", encoding="utf-8")
     return files
 
 
-def _report(evaluation: Evaluation, bins: Mapping[str, QTable]) -> list[str]:
+def _report(evaluation: Evaluation, bins: Mapping[str, QTable], detection: Mapping[str, QTable]) -> list[str]:
     band = evaluation.bands.reference
     lines = [
         "# Evaluation",
@@ -78,26 +82,35 @@ def _report(evaluation: Evaluation, bins: Mapping[str, QTable]) -> list[str]:
     of_flux = tuple(f"flux_{band}_{name}" for name in ("median", "nmad", "median_absolute"))
     shown = ("recall", *of_flux, "size_nmad", "cosine_mean")
     for by, binned in bins.items():
-        metrics = [name for name in shown if name in binned.colnames]
-        rows = [
-            (
-                f"{row[f'{by}_low']:g} to {row[f'{by}_high']:g}",
-                str(row["count"]),
-                *(with_error(row[name], row[f"{name}_err"]) for name in metrics),
-            )
-            for row in binned
-        ]
         unit = unit_of(evaluation.sources, by)
-        lines += [
-            "",
-            f"## By {by}" + (f" ({unit})" if unit else ""),
-            "",
-            *markdown_table((by, "count", *metrics), rows),
-        ]
+        lines += ["", f"## By {by}" + (f" ({unit})" if unit else ""), "", *_binned(by, binned, ("count",), shown)]
+    for by, binned in detection.items():
+        unit = f" ({evaluation.bands.unit})" if by == "flux" and evaluation.bands.unit else ""
+        lines += ["", f"## Detection by {by}{unit}, true of sources and measured of detections", ""]
+        lines += _binned(by, binned, ("count", "detections"), ("precision", "recall", "f1"))
+    kinds = evaluation.confusion.astype(int)
+    if kinds.any():
+        rows = [(name, *map(str, row)) for name, row in zip(("galaxy", "star"), kinds, strict=True)]
+        header = ("is", "taken for a galaxy", "taken for a star")
+        lines += ["", "## Pairs by kind", "", *markdown_table(header, rows)]
     counts = evaluation.efficiency.astype(int)
     header = ("found", *(f"of {n}" for n in range(len(counts))))
     rows = [(str(n), *map(str, row)) for n, row in enumerate(counts)]
     return [*lines, "", "## Blends by number of true sources and of those found", "", *markdown_table(header, rows)]
+
+
+def _binned(by: str, table: Any, counts: Sequence[str], shown: Sequence[str]) -> list[str]:
+    """A line per bin: its edges, counts and those numbers that the table has."""
+    metrics = [name for name in shown if name in table.colnames]
+    rows = [
+        (
+            f"{row[f'{by}_low']:g} to {row[f'{by}_high']:g}",
+            *(str(row[name]) for name in counts),
+            *(with_error(row[name], row[f"{name}_err"]) for name in metrics),
+        )
+        for row in table
+    ]
+    return markdown_table((by, *counts, *metrics), rows)
 
 
 def _value(row: Any) -> tuple[str, str]:

@@ -6,7 +6,15 @@ from hand_made import changed, numbers, perfect
 import jaxblend as jb
 
 RIGHT_IS_ONE = ("precision", "f1", "recall", "ssim", "cosine", "correlation", "iou", "dice", "light_kept")
-ALSO_ONE = ("galaxy_completeness", "star_completeness", "flux_of", "flux_found", "moments_converged")
+ALSO_ONE = (
+    "galaxy_completeness",
+    "star_completeness",
+    "galaxy_purity",
+    "star_purity",
+    "flux_of",
+    "flux_found",
+    "moments_converged",
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +33,8 @@ def test_a_perfect_result_scores_perfectly_in_every_metric(evaluation):
     assert values.pop("psnr_median") == np.inf
     field = [name for name in values if name.startswith("aperture_honest_of_field")]  # has the noise in it
     assert all(0 < abs(values.pop(name)) < 0.1 for name in field)
+    of_the_truth = [name for name in values if name.startswith(("blend_fraction", "blended_area", "neighbour"))]
+    assert [values.pop(name) >= 0 for name in of_the_truth] == [True] * 3
     ones = {name: value for name, value in values.items() if name.startswith((*RIGHT_IS_ONE, *ALSO_ONE))}
     assert {"precision", "recall", "ssim_mean", "light_kept", "flux_found", "star_completeness"} <= set(ones)
     np.testing.assert_allclose(list(ones.values()), 1.0, atol=2e-5)
@@ -147,7 +157,7 @@ def test_a_plain_catalogue_has_all_but_images(blends, evaluation):
     values, full = numbers(jb.evaluate(catalogs, blends)), numbers(evaluation)
     assert set(values) < set(full)
     assert {"flux_r_median", "size_nmad", "m1", "precision"} <= set(values)
-    assert not any(name.startswith(("rmse", "psnr", "light", "aperture", "moments")) for name in values)
+    assert not any(name.startswith(("rmse", "psnr", "light", "aperture", "moments", "blended")) for name in values)
 
 
 def test_another_reference_band_is_measured_in_it(blends):

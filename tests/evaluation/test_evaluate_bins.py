@@ -94,7 +94,8 @@ def test_wrong_bins_are_refused(evaluation):
 
 def test_everything_is_written(evaluation, tmp_path):
     files = evaluation.write(tmp_path / "new")
-    assert set(files) == {"table", "sources", "detections", "snr", "separation", "magnitude", "report"}
+    bins = {"snr", "separation", "magnitude", "detection_snr", "detection_flux", "efficiency_snr"}
+    assert set(files) == {"table", "sources", "detections", "report"} | bins
     again = read_table(files["sources"])
     assert again["separation"].unit == u.arcsec
     np.testing.assert_array_equal(again["flux_residual_r"], evaluation.sources["flux_residual_r"])
