@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["side_by_side", "side_by_side_in_bins", "write_side_by_side"]
 
 BY = ("snr", "blendedness", "separation", "magnitude")
+OF_DETECTIONS = ("precision", "f1")
 IN_BINS = ("recall", "flux_{band}_median", "flux_{band}_nmad", "moments_g1_nmad", "cosine_mean")
 
 
@@ -49,22 +50,33 @@ def side_by_side(evaluations: Mapping[str, Evaluation], seconds: Mapping[str, fl
 
 
 def side_by_side_in_bins(evaluations: Mapping[str, Evaluation]) -> QTable:
-    """A row per bin, metric and method: ``by, low, high, count, metric, method, value, error``."""
+    """A row per bin, metric and method: ``by, low, high, count, metric, method, value, error``.
+
+    ``detection_snr`` and ``detection_flux`` are bins of `Evaluation.detection_in_bins`; counts are true sources.
+    """
     from astropy.table import QTable
 
     rows = []
     for method, evaluation in evaluations.items():
+        if not len(evaluation.sources):
+            continue
         for by in BY:
-            if by not in evaluation.sources.colnames or not len(evaluation.sources):
-                continue
-            table = evaluation.in_bins(by)
-            metrics = [name for name in table.colnames if f"{name}_err" in table.colnames]
-            row: Any  # astropy's types do not know it
-            for row in table:
-                place = by, row[f"{by}_low"], row[f"{by}_high"], row["count"]
-                rows += [(*place, m, method, row[m], row[f"{m}_err"]) for m in metrics]
+            if by in evaluation.sources.colnames:
+                rows += _rows(by, method, evaluation.in_bins(by))
+        for by in evaluation.detection_bins:
+            rows += _rows(f"detection_{by}", method, evaluation.detection_in_bins(by))
     names = ("by", "low", "high", "count", "metric", "method", "value", "error")
     return QTable(rows=rows or None, names=names, meta=_meta(evaluations))
+
+
+def _rows(by: str, method: str, table: Any) -> list[tuple]:
+    metrics = [name for name in table.colnames if f"{name}_err" in table.colnames]
+    low, high = table.colnames[:2]
+    return [
+        (by, row[low], row[high], row["count"], metric, method, row[metric], row[f"{metric}_err"])
+        for row in table
+        for metric in metrics
+    ]
 
 
 def write_side_by_side(
@@ -112,12 +124,19 @@ def _markdown(evaluations: Mapping[str, Evaluation], table: QTable, bins: Any, n
         for row in table
     ]
     lines += markdown_table(("metric", *methods, "unit", "meaning"), rows)
-    for metric in (name.format(band=first.bands.reference) for name in IN_BINS):
-        for by in ("snr", "blendedness"):
-            chosen = [row for row in bins if row["by"] == by and row["metric"] == metric and row["count"] > 0]
-            if chosen:
-                lines += ["", f"## {metric} by {by}", "", *_binned(chosen, by, methods)]
+    of_sources = [name.format(band=first.bands.reference) for name in IN_BINS]
+    shown = [(metric, by) for metric in of_sources for by in ("snr", "blendedness")]
+    shown += [(metric, f"detection_{by}") for metric in OF_DETECTIONS for by in ("snr", "flux")]
+    for metric, by in shown:
+        chosen = [row for row in bins if row["by"] == by and row["metric"] == metric and _counts(row)]
+        if chosen:
+            lines += ["", f"## {metric} by {by}", "", *_binned(chosen, by, methods)]
     return lines
+
+
+def _counts(row: Any) -> bool:
+    """Whether there is anything in the bin: true sources, or false detections alone."""
+    return row["count"] > 0 or not np.isnan(row["value"])
 
 
 def _binned(chosen: Sequence[Any], by: str, methods: Sequence[str]) -> list[str]:

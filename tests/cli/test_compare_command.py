@@ -83,9 +83,13 @@ def test_side_by_side(tmp_path, run, blends):
     assert set(bins["method"]) == {"sep", "peaks"}
     recall = bins[(bins["by"] == "snr") & (bins["metric"] == "recall") & (bins["method"] == "sep")]
     np.testing.assert_allclose(recall["value"], read_table(tmp_path / "o/sep/snr.ecsv")["recall"])
+    precision = bins[(bins["by"] == "detection_flux") & (bins["metric"] == "precision") & (bins["method"] == "sep")]
+    np.testing.assert_allclose(precision["value"], read_table(tmp_path / "o/sep/detection_flux.ecsv")["precision"])
     text = (tmp_path / "o/comparison.md").read_text()
     assert "| recall | " in text
     assert "## recall by snr" in text
+    assert "## f1 by detection_flux" in text
+    assert {"blend_fraction", "colour_g_r_outliers", "blended_area_mean"} <= set(rows)
     written = {path.name for path in (tmp_path / "o").iterdir()}
     pictures = "efficiency recall residuals errors_snr errors_blendedness gallery sources_of_blend_0".split()
     assert {f"{name}.png" for name in pictures} <= written
