@@ -77,7 +77,7 @@ def set_lines(groups: dict[str, Table]) -> list[str]:
     ]
 
 
-def section(title: str, name: str, groups: dict[str, Table], folder: Path) -> list[str]:
+def section(name: str, groups: dict[str, Table], folder: Path) -> list[str]:
     """Tables of one kind of noise; its pictures are written beside."""
     names = made.quantities_of(next(iter(groups.values())))
     bins = made.all_bins(groups, EDGES)
@@ -85,24 +85,24 @@ def section(title: str, name: str, groups: dict[str, Table], folder: Path) -> li
     joint = {method: made.ecdf_tests(found, JOINT) for method, found in groups.items()}
     _write_rounded(bins, folder / f"{name}_coverage.ecsv")
     _pictures(name, groups, ranks, joint, folder)
-    lines = [f"## {title}", "", *set_lines(groups), *made.summary_table(groups), ""]
+    lines = [*set_lines(groups), *made.summary_table(groups), ""]
     lines += ["Failed sources have draws that are not finite, and are in none of the tables and pictures below.", ""]
-    lines += ["### Coverage of all sources, %", ""]
+    lines += ["## Coverage of all sources, %", ""]
     lines += ["In brackets its distance from nominal in binomial standard errors, bold beyond two.", ""]
     lines += made.overall_tables(groups)
-    lines += ["### Coverage of intervals of all draws, %", ""]
+    lines += ["## Coverage of intervals of all draws, %", ""]
     lines += ["Without thinning: what `summary()` reports. Few effective draws make intervals a little too narrow.", ""]
     lines += made.overall_tables(groups, "all")
-    lines += ["### Truths beyond all draws", ""]
+    lines += ["## Truths beyond all draws", ""]
     lines += ["All quantities together; errors from the scatter of blends.", "", *made.beyond_table(groups), ""]
-    lines += ["### Coverage in bins", ""]
+    lines += ["## Coverage in bins", ""]
     lines += [*made.bins_table(bins), ""]
     lines += ["Right posteriors leave 4.6 % of independent coverages beyond two standard errors.", ""]
     for by in EDGES:
         lines += [*made.detail_table(bins, by, SHOWN), ""]
-    lines += ["### Ranks", "", "P-values of uniformity, one source of each blend, bold outside the band of 95 %.", ""]
+    lines += ["## Ranks", "", "P-values of uniformity, one source of each blend, bold outside the band of 95 %.", ""]
     lines += [*made.p_values(ranks, lambda n: n.removeprefix("pit_")), ""]
-    lines += ["### Two neighbours", "", *made.p_values(joint, lambda n: JOINT_LABELS[n]), ""]
+    lines += ["## Two neighbours", "", *made.p_values(joint, lambda n: JOINT_LABELS[n]), ""]
     return lines
 
 
@@ -140,7 +140,7 @@ def _file_name(method: str) -> str:
 
 
 def main(out: Annotated[Path, tyro.conf.Positional], /, folder: Path = HERE) -> None:
-    """Write result.md, pictures and tables.
+    """Write white.md and correlated.md, for the kinds of noise that were run, pictures and tables.
 
     Parameters
     ----------
@@ -149,19 +149,16 @@ def main(out: Annotated[Path, tyro.conf.Positional], /, folder: Path = HERE) -> 
     folder
         Where to write; by default beside this file.
     """
-    lines = ["# Calibration", "", provenance("galsim", "numpyro"), ""]
-    titles = {"white": "White noise", "correlated": "Correlated noise"}
+    titles = {"white": "white noise", "correlated": "correlated noise"}
     namings = {"white": white_groups, "correlated": correlated_groups}
-    every = {}
-    for noise, title in titles.items():
-        groups = read_chunks(out / noise)
-        if groups:
-            lines += section(title, noise, namings[noise](groups), folder)
-            every |= {f"{noise} {name}": found for name, found in groups.items()}
-    if not every:
+    found = {noise: groups for noise in titles if (groups := read_chunks(out / noise))}
+    if not found:
         raise ValueError(f"{out} has no results: run python -m experiments.calibration.run {out} first")
-    _write_rounded(quantiles(every), folder / "quantiles.ecsv")
-    write(folder / "result.md", lines)
+    for noise, groups in found.items():
+        lines = [f"# Calibration in {titles[noise]}", "", provenance("galsim", "numpyro"), ""]
+        lines += section(noise, namings[noise](groups), folder)
+        _write_rounded(quantiles(groups), folder / f"{noise}_quantiles.ecsv")
+        write(folder / f"{noise}.md", lines)
 
 
 if __name__ == "__main__":

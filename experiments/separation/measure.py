@@ -19,6 +19,7 @@ DRAWS = 200  # by importance sampling, half of the default: errors of means are 
 ASKED = 2  # pairs of each kind for which odds are sampled, too; those by Laplace are cheap
 BATCH = 8  # blends that are fitted in one call
 WIDTHS = 2.0  # of the PSF: what is further apart is not what `jb.one_or_two` asks
+SCATTER = 1.0  # pixel: how well one knows the places of two that are seen, each with its own peak
 THREADS = 2
 
 
@@ -63,20 +64,30 @@ def found(pair: Pair) -> dict:
 
 
 def odds(pair: Pair, sampled: bool, *, key) -> dict:
-    """Logarithm of the odds of two galaxies against one, asked where the detector sees light; NaN for wide pairs."""
+    """Logarithm of the odds of two galaxies against one, asked where the detector sees light."""
     names = [f"log_odds_{method}" for method in METHODS]
     row = dict.fromkeys(names, np.nan)
-    if pair.separation * survey().pixel_scale > WIDTHS * survey().psf_fwhm[0]:
-        return row
     observation = pair.blend.observation
-    detections = jb.detect(observation)
-    place = np.average([np.asarray(detections[axis], float) for axis in ("x", "y")], axis=1, weights=detections["flux"])
-    hypotheses = jb.one_or_two(observation, place, population=POPULATION)
+    hypotheses = _one_or_two(observation)
     for name, method in zip(names, METHODS if sampled else METHODS[:1], strict=False):
         n_draws = DRAWS if method == "importance" else None
         compared = jb.compare_models(observation, hypotheses, key=key, method=method, n_draws=n_draws)
         row[name] = compared.log_odds("two", "one")
     return row
+
+
+def _one_or_two(observation: jb.Observation) -> list[jb.Hypothesis]:
+    """About all detected light; or, of two peaks that are too far apart for that, both, or one at either or between."""
+    detections = jb.detect(observation)
+    flux = np.asarray(detections["flux"], float)
+    places = np.stack([np.asarray(detections[axis], float) for axis in ("x", "y")], axis=-1)
+    middle = np.average(places, axis=0, weights=flux)
+    peaks = places[np.argsort(-flux)[:2]]
+    if len(peaks) < 2 or np.hypot(*np.diff(peaks, axis=0)[0]) <= WIDTHS * survey().psf_fwhm[0] / survey().pixel_scale:
+        return jb.one_or_two(observation, middle, population=POPULATION)
+    known = {"population": POPULATION, "position_scatter": SCATTER * survey().pixel_scale}
+    ones = [jb.Hypothesis("one", [place], **known) for place in (*peaks, middle)]
+    return [*ones, jb.Hypothesis("two", peaks, **known)]
 
 
 def _optimum(fit: jb.Fit) -> dict:

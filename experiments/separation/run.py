@@ -11,7 +11,7 @@ import tyro
 
 from experiments.separation import blends as drawn
 from experiments.separation.chunks import run_chunks
-from experiments.separation.measure import ASKED, DRAWS, POPULATION, WIDTHS, measure
+from experiments.separation.measure import ASKED, DRAWS, POPULATION, SCATTER, WIDTHS, measure
 
 
 def main(out: Annotated[Path, tyro.conf.Positional], /, blends: int = 240) -> None:
@@ -29,7 +29,7 @@ def main(out: Annotated[Path, tyro.conf.Positional], /, blends: int = 240) -> No
         "survey": [drawn.SURVEY, drawn.BAND, drawn.SIDE, drawn.survey().codex_version],
         "galaxies": [drawn.FLUXES, drawn.MAJOR_AXES, drawn.AXIS_RATIO],
         "separations": drawn.SEPARATIONS,
-        "odds": [WIDTHS, ASKED],
+        "odds": [WIDTHS, SCATTER, ASKED],
         "draws": DRAWS,
         "population": dataclasses.asdict(POPULATION),
     }

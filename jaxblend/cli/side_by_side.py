@@ -136,7 +136,7 @@ def _markdown(evaluations: Mapping[str, Evaluation], table: QTable, bins: Any, n
 
 def _counts(row: Any) -> bool:
     """Whether there is anything in the bin: true sources, or false detections alone."""
-    return row["count"] > 0 or not np.isnan(row["value"])
+    return bool(row["count"] > 0 or not np.isnan(row["value"]))
 
 
 def _binned(chosen: Sequence[Any], by: str, methods: Sequence[str]) -> list[str]:
