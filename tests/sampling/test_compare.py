@@ -56,6 +56,18 @@ def test_one_galaxy_is_not_split():
     assert compared.posteriors == (None, None)
 
 
+def test_a_bulge_with_its_disk_is_told_from_one_sersic_profile():
+    hypotheses = [jb.Hypothesis("bulge and disk", [MIDDLE]), jb.Hypothesis("Sersic", [MIDDLE], model=jb.Sersic())]
+    bulge, wide = (
+        galsim.DeVaucouleurs(half_light_radius=0.12, flux=9e3),
+        galsim.Exponential(half_light_radius=0.9, flux=21e3),
+    )
+    both = observed(bulge.shear(g1=0.1), wide.shear(g1=0.4))
+    assert jb.compare_models(both, hypotheses, method="laplace").best == "bulge and disk"
+    one = observed(galsim.Sersic(n=2.0, half_light_radius=0.6, flux=3e4).shear(g1=0.3))
+    assert jb.compare_models(one, hypotheses, method="laplace").best == "Sersic"
+
+
 @pytest.mark.slow
 def test_both_estimates_of_the_evidence_agree(pair, compared):
     sampled = jb.compare_models(pair, jb.one_or_two(pair, MIDDLE), key=jax.random.key(0))
