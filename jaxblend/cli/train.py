@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
@@ -13,18 +13,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 from rich.console import Console
 
-from jaxblend.cli.console import described, doing, progress_bar, say_files
+from jaxblend.cli.console import described, doing, say_files
+from jaxblend.cli.training import history, run
 
 if TYPE_CHECKING:
     from jaxblend.train.config import Config
-    from jaxblend.train.loop import Schedule, State
+    from jaxblend.train.loop import State
     from jaxblend.train.stamps import Stamps
 
 HELD_OUT = 1_000_000  # folded into the seed: galaxies that no step has seen
-SHOWN, DRAWN, JUDGED = 10, 40, 256
+SHOWN, DRAWN, JUDGED, JUDGED_AT_ONCE = 10, 40, 256, 1024
 NEEDED = "flax", "optax", "orbax.checkpoint", "safetensors"
 DECODER = "morphology", "training", "cosmos"  # what of the configuration a decoder depends on
 FLOW = *DECODER, "flow", "flow_training", "flow_galaxies"
+POPULATION = *FLOW, "population", "population_training", "population_galaxies"
+BEFORE = {"morphology": (), "flow": ("morphology",), "population": ("morphology", "flow")}
+DEPENDS_ON = {"morphology": DECODER, "flow": FLOW, "population": POPULATION}
+TABLES = {"morphology": "training", "flow": "flow_training", "population": "population_training"}
 JUDGEMENT = "held_out.json"
 
 
@@ -33,26 +38,28 @@ class Train:
     """Train the prior of galaxy morphologies.
 
     First the decoder (with the encoder that trains it), then the flow of its latent vectors, in the same folder. The
-    second writes galaxy.safetensors, which `jaxblend.NeuralGalaxy.load` reads. Each has its learning curve and
-    pictures. A run that was ended goes on where it was, to the same weights. Another configuration needs another
+    second writes galaxy.safetensors, which `jaxblend.NeuralGalaxy.load` reads. The population, how morphologies go with
+    magnitudes, sizes and colours, is trained after both and written into that file, too. Each has its learning curve
+    and pictures. A run that was ended goes on where it was, to the same weights. Another configuration needs another
     folder; so do more steps, since the learning rate falls over all of them.
 
     For example:
 
         jaxblend train morphology --out trained
         jaxblend train flow --out trained
+        jaxblend train population --out trained
         jaxblend train morphology --config larger.toml --out larger
     """
 
-    network: Annotated[Literal["morphology", "flow"], tyro.conf.Positional]
+    network: Annotated[Literal["morphology", "flow", "population"], tyro.conf.Positional]
     """What to train."""
 
     out: Path = Path("jaxblend-trained")
     """Folder; made if it is not there."""
 
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
-    """TOML file with tables [morphology], [training], [cosmos], [flow], [flow_training]; what it leaves out has its
-    default."""
+    """TOML file with tables [morphology], [training], [cosmos], [flow], [flow_training], [population],
+    [population_training]; what it leaves out has its default."""
 
     def run(self, console: Console) -> None:
         """Train, and write what came of it."""
@@ -66,63 +73,22 @@ class Train:
         folder.mkdir(parents=True, exist_ok=True)
         files = {"options": write_json(described("train", self) | {"config": asdict(config)}, folder / "options.json")}
         try:
-            files |= (
-                _morphology(config, folder, console) if self.network == "morphology" else self._flow(config, console)
-            )
+            steps = {"morphology": _morphology, "flow": _flow, "population": _population}
+            files |= steps[self.network](config, self.out, console)
         except FloatingPointError as error:
-            table = "training" if self.network == "morphology" else "flow_training"
-            raise ValueError(f"{error} in [{table}] of --config, and remove {folder}") from error
+            raise ValueError(f"{error} in [{TABLES[self.network]}] of --config, and remove {folder}") from error
         say_files(console, self.out, files)
 
     def _check_folder(self, config: Config) -> None:
-        """See that networks in the folder were trained as is told now, and that a flow has a decoder."""
-        morphology = self.out / "morphology"
-        if self.network == "flow" and not _has_checkpoints(morphology):
-            raise FileNotFoundError(
-                f"{morphology} has no trained network, whose latent vectors the flow learns: train it first, with "
-                f"jaxblend train morphology --out {self.out}"
-            )
-        _check_same(config, morphology, DECODER)
-        if self.network == "flow":
-            _check_same(config, self.out / "flow", FLOW)
-
-    def _flow(self, config: Config, console: Console) -> dict[str, Path]:
-        """The flow, and the galaxy model of both."""
-        import jax
-
-        from jaxblend.nets.flow import make_flow
-        from jaxblend.nets.storage import write_galaxy
-        from jaxblend.plot.training import draws_picture
-        from jaxblend.train.latents import encoded, negative_log_density
-        from jaxblend.train.loop import trained
-        from jaxblend.train.morphology import make
-        from jaxblend.train.pictures import prior_draws
-
-        seed, side = jax.random.key(config.flow_training.seed), config.morphology.side
-        model, before = trained(make(config.morphology, seed), config.training, self.out / "morphology" / "checkpoints")
-        stamps, _ = _real_galaxies(config, console)
-        real = {"stamps": stamps, "share": config.cosmos.share}
-        with doing(console, f"encoding {config.flow_galaxies} galaxies"):
-            mean, scale = encoded(model, jax.random.fold_in(seed, 1), side=side, n=config.flow_galaxies, **real)
-        batch_size = config.flow_training.batch_size
-        loss = partial(negative_log_density, mean=mean, scale=scale, batch_size=batch_size)
-        folder = self.out / "flow"
-        flow, state = _run(
-            make_flow(config.morphology.latent, config.flow, seed), loss, config.flow_training, folder, console
-        )
-        judgement = self.out / "morphology" / JUDGEMENT
-        about = _about(config, before, state, json.loads(judgement.read_text()) if judgement.is_file() else {})
-        path = write_galaxy(model.decoder, flow, config.flow, about, self.out / "galaxy.safetensors")
-        images = prior_draws(model.decoder, flow, jax.random.fold_in(seed, HELD_OUT), side=side, n=DRAWN)
-        old = jax.random.uniform(jax.random.fold_in(seed, HELD_OUT + 1), (DRAWN, 1))
-        import numpy as np
-
-        picture = draws_picture(images, np.concatenate([old, 1 - old], axis=1))
-        return {
-            "galaxy": path,
-            **_history(state, folder, "nats of a galaxy"),
-            "draws": picture.save(folder / "draws.png", dpi=80.0),
-        }
+        """See that what comes before has been trained, and that all that is there was trained as is told now."""
+        for network in BEFORE[self.network]:
+            if not _has_checkpoints(self.out / network):
+                raise FileNotFoundError(
+                    f"{self.out / network} has no trained network, which the {self.network} builds on: train it first, "
+                    f"with jaxblend train {network} --out {self.out}"
+                )
+        for network in (*BEFORE[self.network], self.network):
+            _check_same(config, self.out / network, DEPENDS_ON[network])
 
 
 def _check_installed() -> None:
@@ -153,7 +119,7 @@ def _has_checkpoints(folder: Path) -> bool:
     return any(path.name.isdigit() for path in (folder / "checkpoints").glob("*"))
 
 
-def _morphology(config: Config, folder: Path, console: Console) -> dict[str, Path]:
+def _morphology(config: Config, out: Path, console: Console) -> dict[str, Path]:
     """The autoencoder."""
     import equinox as eqx
     import jax
@@ -164,6 +130,7 @@ def _morphology(config: Config, folder: Path, console: Console) -> dict[str, Pat
     from jaxblend.train.morphology import make, negative_elbo
     from jaxblend.train.pictures import chi2_per_pixel, cosines, reconstructions
 
+    folder = out / "morphology"
     seed, side = jax.random.key(config.training.seed), config.morphology.side
     loss = partial(negative_elbo, side=side, batch_size=config.training.batch_size)
     stamps, unseen_stamps = _real_galaxies(config, console)
@@ -172,7 +139,7 @@ def _morphology(config: Config, folder: Path, console: Console) -> dict[str, Pat
         share = config.cosmos.share
         loss, held_out = (eqx.Partial(loss, stamps=some, share=share) for some in (stamps, unseen_stamps))
     (folder / JUDGEMENT).unlink(missing_ok=True)  # until these weights are judged
-    model, state = _run(make(config.morphology, seed), loss, config.training, folder, console, held_out)
+    model, state = run(make(config.morphology, seed), loss, config.training, folder, console, held_out)
     unseen = jax.random.fold_in(seed, HELD_OUT)
     picture = reconstructions_picture(*reconstructions(model, unseen, side=side, n=SHOWN))
     apart = 1 - cosines(model, jax.random.fold_in(unseen, 1), side=side, n=JUDGED)
@@ -184,10 +151,83 @@ def _morphology(config: Config, folder: Path, console: Console) -> dict[str, Pat
         console.print(f"held-out COSMOS galaxies: median chi2 per pixel {chi2:.3f}")
         judgement["cosmos_chi2_per_pixel_median"] = chi2
     return {
-        **_history(state, folder, "nats of a galaxy above the noise"),
+        **history(state, folder, "nats of a galaxy above the noise"),
         "judgement": write_json(judgement, folder / JUDGEMENT),
         "reconstructions": picture.save(folder / "reconstructions.png", dpi=80.0),
     }
+
+
+def _flow(config: Config, out: Path, console: Console) -> dict[str, Path]:
+    """The flow, and the galaxy model of both."""
+    import jax
+    import numpy as np
+
+    from jaxblend.nets.flow import make_flow
+    from jaxblend.nets.storage import write_galaxy
+    from jaxblend.plot.training import draws_picture
+    from jaxblend.train.latents import encoded, negative_log_density
+    from jaxblend.train.loop import trained
+    from jaxblend.train.morphology import make
+    from jaxblend.train.pictures import prior_draws
+
+    seed, side = jax.random.key(config.flow_training.seed), config.morphology.side
+    model, before = trained(make(config.morphology, seed), config.training, out / "morphology" / "checkpoints")
+    stamps, _ = _real_galaxies(config, console)
+    real = {"stamps": stamps, "share": config.cosmos.share}
+    with doing(console, f"encoding {config.flow_galaxies} galaxies"):
+        mean, scale = encoded(model, jax.random.fold_in(seed, 1), side=side, n=config.flow_galaxies, **real)
+    loss = partial(negative_log_density, mean=mean, scale=scale, batch_size=config.flow_training.batch_size)
+    folder = out / "flow"
+    flow, state = run(
+        make_flow(config.morphology.latent, config.flow, seed), loss, config.flow_training, folder, console
+    )
+    judgement = out / "morphology" / JUDGEMENT
+    about = _about(config, before, state, json.loads(judgement.read_text()) if judgement.is_file() else {})
+    path = write_galaxy(model.decoder, flow, config.flow, about, out / "galaxy.safetensors")
+    images = prior_draws(model.decoder, flow, jax.random.fold_in(seed, HELD_OUT), side=side, n=DRAWN)
+    old = jax.random.uniform(jax.random.fold_in(seed, HELD_OUT + 1), (DRAWN, 1))
+    picture = draws_picture(images, np.concatenate([old, 1 - old], axis=1))
+    return {
+        "galaxy": path,
+        **history(state, folder, "nats of a galaxy"),
+        "draws": picture.save(folder / "draws.png", dpi=80.0),
+    }
+
+
+def _population(config: Config, out: Path, console: Console) -> dict[str, Path]:
+    """The coupling of the latent vector with what else is known of a galaxy, into the file of its galaxy model."""
+    import equinox as eqx
+    import jax
+
+    from jaxblend.nets.flow import make_coupling, make_flow
+    from jaxblend.nets.storage import add_population
+    from jaxblend.priors import Population
+    from jaxblend.train.coupling import coupled_galaxies, coupling_loss
+    from jaxblend.train.loop import trained
+    from jaxblend.train.morphology import make
+
+    seed, side = jax.random.key(config.population_training.seed), config.morphology.side
+    model, _ = trained(make(config.morphology, seed), config.training, out / "morphology" / "checkpoints")
+    latent, n = config.morphology.latent, config.population_galaxies
+    flow, _ = trained(make_flow(latent, config.flow, seed), config.flow_training, out / "flow" / "checkpoints")
+    coupling = make_coupling(latent, config.population, seed)
+    with doing(console, f"drawing and encoding {n} galaxies"):
+        galaxies = coupled_galaxies(model, flow, coupling.names, jax.random.fold_in(seed, 1), side=side, n=n)
+    batch_size, folder = config.population_training.batch_size, out / "population"
+    tenth = -(-n // 10)
+    losses = [
+        eqx.Partial(partial(coupling_loss, batch_size=size), galaxies=some)
+        for some, size in ((galaxies[tenth:], batch_size), (galaxies[:tenth], min(tenth, JUDGED_AT_ONCE)))
+    ]
+    coupling, state = run(coupling, losses[0], config.population_training, folder, console, losses[1])
+    _, about = coupling_loss(coupling, seed, galaxies=galaxies[:tenth], batch_size=tenth)
+    gain = float(about["without"]) - float(state.best_loss)
+    console.print(f"held-out galaxies: {gain:.2f} nats better than without the coupling")
+    figures = {"gain": gain, "steps": int(state.step), "validation_loss": float(state.best_loss)}
+    path = add_population(
+        Population(coupling=coupling), config.population, {"figures": figures}, out / "galaxy.safetensors"
+    )
+    return {"galaxy": path, **history(state, folder, "nats of a galaxy")}
 
 
 def _real_galaxies(config: Config, console: Console) -> tuple[Stamps, Stamps] | tuple[None, None]:
@@ -211,39 +251,6 @@ def _rows(stamps: Stamps, rows: Any) -> Stamps:
     import jax.numpy as jnp
 
     return jax.tree.map(lambda leaf: jnp.asarray(leaf[rows]), stamps)
-
-
-def _run(
-    model: Any, loss: Callable, schedule: Schedule, folder: Path, console: Console, held_out: Callable | None = None
-) -> tuple[Any, State]:
-    """Train with a bar; the best model and the last state."""
-    from jaxblend.train.loop import train, trained
-
-    checkpoints = folder / "checkpoints"
-    with progress_bar(console) as bar:
-        task = bar.add_task("training", total=schedule.steps)
-        for _, _, at in train(model, loss, schedule, checkpoints, held_out=held_out):
-            what = (
-                f"loss {at.training_loss:.3f}, validation {at.validation_loss:.3f}, {at.steps_per_second:.1f} steps/s"
-            )
-            bar.update(task, completed=at.step, description=what)
-    return trained(model, schedule, checkpoints)
-
-
-def _history(state: State, folder: Path, label: str) -> dict[str, Path]:
-    import numpy as np
-    from astropy.table import Table
-
-    from jaxblend.io.tables import write_table
-    from jaxblend.plot.training import learning_curves
-
-    history = np.asarray(state.history)
-    rows = history[np.isfinite(history[:, 0])]
-    table = Table(rows, names=("step", "training_loss", "validation_loss"))
-    return {
-        "history": write_table(table, folder / "history.ecsv"),
-        "curve": learning_curves(history, label=label).save(folder / "learning_curve.png", dpi=100.0),
-    }
 
 
 def _about(config: Config, morphology: State, flow: State, judgement: dict[str, float]) -> dict[str, Any]:

@@ -44,7 +44,8 @@ def check_kinds(observations, model, prior, population, position_scatter, *, sev
         raise ValueError("give prior, or population and position_scatter, which are those of the default prior")
     if position_scatter is not None and not _is_number_between(position_scatter, 0, 3600):
         raise ValueError(f"position_scatter must be arcsec, above 0 and at most 3600, got {position_scatter!r}")
-    for name, value in {} if population is None else dataclasses.asdict(population).items():
+    numbers = () if population is None else [f.name for f in dataclasses.fields(population) if f.name != "coupling"]
+    for name, value in ((name, getattr(population, name)) for name in numbers):
         lowest = 0 if name.endswith("_scatter") else -100
         if not _is_number_between(value, lowest, 100):
             raise ValueError(f"population.{name} must be a number above {lowest} and at most 100, got {value!r}")

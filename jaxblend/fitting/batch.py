@@ -20,7 +20,7 @@ from jaxblend.fitting.solve import shape_key, solve
 from jaxblend.forward.galaxies import AbstractGalaxy, BulgeDisk
 from jaxblend.forward.observation import Observation
 from jaxblend.priors import Population, Prior
-from jaxblend.priors.population import filter_name
+from jaxblend.priors.wavelengths import filter_name
 
 __all__ = ["fit_batch", "reference_band"]
 

@@ -1,4 +1,4 @@
-"""Normalizing flows that carry N(0, 1) to the distribution of latent vectors."""
+"""Normalizing flows that carry N(0, 1) to distributions of galaxies."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import math
 
 import jax
 import jax.numpy as jnp
-from flowjax.bijections import AbstractBijection, RationalQuadraticSpline
+from flowjax.bijections import AbstractBijection, MaskedAutoregressive, RationalQuadraticSpline
 from flowjax.distributions import Normal
 from flowjax.flows import coupling_flow
 
-__all__ = ["FlowSize", "make_flow"]
+from jaxblend.priors.coupling import OWN_NAMES, Coupling
+
+__all__ = ["CouplingSize", "FlowSize", "make_coupling", "make_flow"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +38,36 @@ class FlowSize:
     interval: float = 5.0
 
     def __post_init__(self):
-        for name in ("layers", "width", "knots"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.interval < math.inf:
-            raise ValueError(f"interval must be a finite number above 0, got {self.interval}")
+        _check(self, ("layers", "width", "knots"))
+
+
+@dataclasses.dataclass(frozen=True)
+class CouplingSize:
+    """A triangular map of rational quadratic splines, each of which a masked network makes of the entries before it.
+
+    Attributes
+    ----------
+    width, depth
+        Units of its hidden layers, and how many there are.
+    knots, interval
+        As of `FlowSize`; colours of galaxies whose light is absorbed reach far.
+    """
+
+    width: int = 64
+    depth: int = 1
+    knots: int = 8
+    interval: float = 8.0
+
+    def __post_init__(self):
+        _check(self, ("width", "depth", "knots"))
+
+
+def _check(size: FlowSize | CouplingSize, names: tuple[str, ...]) -> None:
+    for name in names:
+        if getattr(size, name) < 1:
+            raise ValueError(f"{name} must be at least 1, got {getattr(size, name)}")
+    if not 0 < size.interval < math.inf:
+        raise ValueError(f"interval must be a finite number above 0, got {size.interval}")
 
 
 def make_flow(latent: int, size: FlowSize, key) -> AbstractBijection:
@@ -55,3 +82,17 @@ def make_flow(latent: int, size: FlowSize, key) -> AbstractBijection:
         invert=False,
     )
     return flow.bijection
+
+
+def make_coupling(latent: int, size: CouplingSize, key) -> Coupling:
+    """An untrained coupling of a population and latent vectors of some length."""
+    names = (*OWN_NAMES, *(f"z{i}" for i in range(latent)))
+    flow = MaskedAutoregressive(
+        key,
+        transformer=RationalQuadraticSpline(knots=size.knots, interval=size.interval),
+        dim=len(names),
+        nn_width=size.width,
+        nn_depth=size.depth,
+        nn_activation=jax.nn.silu,
+    )
+    return Coupling(flow, names)

@@ -14,6 +14,7 @@ from flowjax.bijections import AbstractBijection
 
 from jaxblend.forward.galaxies import AbstractLatentGalaxy
 from jaxblend.forward.splats import half_light_radius, on_the_sky, transform
+from jaxblend.priors.population import Population
 
 __all__ = ["NeuralGalaxy"]
 
@@ -33,11 +34,16 @@ class NeuralGalaxy(AbstractLatentGalaxy):
         Carries N(0, 1) to the distribution of latent vectors, for the prior; None where that is N(0, 1).
     latent
         Length of the latent vector.
+    population
+        What was learned of how magnitude, size, ellipticity, colours and latent vector hang together, for the
+        ``population`` of `jaxblend.fit`; None where nothing was. Without it they are independent, but for the relations
+        of `Population`.
     """
 
     decoder: Callable
     flow: AbstractBijection | None
     latent: int = eqx.field(static=True)
+    population: Population | None = eqx.field(static=True, default=None)
     n_components: ClassVar[int] = 2
 
     @classmethod
@@ -57,8 +63,8 @@ class NeuralGalaxy(AbstractLatentGalaxy):
             raise ImportError(f'trained galaxies need Flax ({error}): pip install "jaxblend[nets]"') from error
         if source == "default":
             source = Path(str(files("jaxblend.nets").joinpath("weights", "default.safetensors")))
-        decoder, flow, card = read_galaxy(source)
-        return cls(decoder, flow, card["morphology"]["latent"])
+        decoder, flow, population, card = read_galaxy(source)
+        return cls(decoder, flow, card["morphology"]["latent"], population)
 
     @property
     def shape_names(self) -> tuple[str, ...]:
@@ -76,7 +82,7 @@ class NeuralGalaxy(AbstractLatentGalaxy):
         return self.flow
 
     def without_prior(self) -> NeuralGalaxy:
-        """Without the flow."""
+        """Without the flow and the population."""
         return NeuralGalaxy(self.decoder, None, self.latent)
 
     def amplitudes(self, shape, kx, ky):

@@ -1,4 +1,4 @@
-"""Decoders and flows in files."""
+"""Decoders, flows and populations in files."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from flowjax.bijections import AbstractBijection
 
 from jaxblend.io.weights import read_weights, write_weights
 from jaxblend.nets.decoder import SplatDecoder
-from jaxblend.nets.flow import FlowSize, make_flow
+from jaxblend.nets.flow import CouplingSize, FlowSize, make_coupling, make_flow
+from jaxblend.priors.population import Population
 
-__all__ = ["KIND", "read_galaxy", "write_galaxy"]
+__all__ = ["KIND", "add_population", "read_galaxy", "write_galaxy"]
 
 KIND = "galaxy morphology"
 _SIZES = ("latent", "splats", "components", "hidden")
@@ -35,8 +36,21 @@ def write_galaxy(
     return write_weights({name: np.asarray(array) for name, array in arrays.items()}, card, path)
 
 
-def read_galaxy(path: str | os.PathLike) -> tuple[Callable, AbstractBijection, dict[str, Any]]:
-    """Decoder, flow and card of a file.
+def add_population(
+    population: Population, size: CouplingSize, about: Mapping[str, Any], path: str | os.PathLike
+) -> Path:
+    """Write a population with its coupling into the file of the galaxies that it is of."""
+    arrays, card = read_weights(path)
+    arrays = {name: array for name, array in arrays.items() if not name.startswith("coupling.")}
+    arrays |= {name: np.asarray(array) for name, array in _named({"coupling": population.coupling}).items()}
+    numbers = {field.name: getattr(population, field.name) for field in dataclasses.fields(population)}
+    del numbers["coupling"]
+    card |= {"population": {"coupling": dataclasses.asdict(size), "numbers": numbers, **about}}
+    return write_weights(arrays, card, path)
+
+
+def read_galaxy(path: str | os.PathLike) -> tuple[Callable, AbstractBijection, Population | None, dict[str, Any]]:
+    """Decoder, flow, the population that was learned with them, if there is one, and card of a file.
 
     Raises
     ------
@@ -51,6 +65,9 @@ def read_galaxy(path: str | os.PathLike) -> tuple[Callable, AbstractBijection, d
         "decoder": SplatDecoder(**{name: sizes[name] for name in _SIZES}, rngs=nnx.Rngs(0)),
         "flow": make_flow(sizes["latent"], FlowSize(**card["flow"]), jax.random.key(0)),
     }
+    if "population" in card:
+        size = CouplingSize(**card["population"]["coupling"])
+        empty["coupling"] = make_coupling(sizes["latent"], size, jax.random.key(0))
     expected = {name: array.shape for name, array in _named(empty).items()}
     if expected != (found := {name: array.shape for name, array in arrays.items()}):
         wrong = sorted(set(expected.items()) ^ set(found.items()))
@@ -59,7 +76,10 @@ def read_galaxy(path: str | os.PathLike) -> tuple[Callable, AbstractBijection, d
     filled = jax.tree_util.tree_map_with_path(
         lambda where, leaf: jnp.asarray(arrays[_name(where)], dtype) if eqx.is_inexact_array(leaf) else leaf, empty
     )
-    return filled["decoder"], filled["flow"], card
+    population = None
+    if "population" in card:
+        population = Population(**card["population"]["numbers"], coupling=filled["coupling"])
+    return filled["decoder"], filled["flow"], population, card
 
 
 def _named(tree) -> dict[str, Any]:

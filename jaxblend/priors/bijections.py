@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from flowjax.bijections import AbstractBijection
 
-__all__ = ["Ellipticity", "Interval"]
+__all__ = ["Ellipticity", "Interval", "Rotation"]
 
 
 class Ellipticity(AbstractBijection):
@@ -49,3 +50,22 @@ class Interval(AbstractBijection):
         x = jnp.log(p) - jnp.log1p(-p)
         log_det = jnp.log(self.high - self.low) + jax.nn.log_sigmoid(x) + jax.nn.log_sigmoid(-x)
         return x, -log_det
+
+
+class Rotation(AbstractBijection):
+    """``matrix @ x`` of an orthogonal matrix."""
+
+    matrix: Any
+    shape: tuple[int, ...] = eqx.field(static=True)
+    cond_shape: ClassVar[None] = None
+
+    def __init__(self, matrix):
+        self.matrix, self.shape = matrix, (len(matrix),)
+
+    def transform_and_log_det(self, x, condition=None):
+        """Turned."""
+        return self.matrix @ x, jnp.zeros((), x.dtype)
+
+    def inverse_and_log_det(self, y, condition=None):
+        """Turned back."""
+        return self.matrix.T @ y, jnp.zeros((), y.dtype)

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 
 import numpy as np
 
-__all__ = ["Population", "band_wavelength", "filter_name"]
+from jaxblend.priors.coupling import Coupling
+from jaxblend.priors.wavelengths import band_wavelength
 
-# Effective wavelengths in nm, for the smoothness of colours only; names are compared without case.
-_WAVELENGTHS = {
-    "u": 370, "g": 480, "r": 622, "i": 755, "z": 870, "y": 975, "j": 1250, "h": 1650, "k": 2150, "ks": 2150,
-    "vis": 715, "ie": 715, "ye": 1085, "je": 1375, "he": 1780,
-    "f475w": 475, "f606w": 590, "f775w": 770, "f814w": 805, "f105w": 1055, "f125w": 1250, "f140w": 1390,
-    "f160w": 1540, "f062": 620, "f087": 870, "f106": 1060, "f129": 1290, "f158": 1580, "f184": 1840,
-}  # fmt: skip
+__all__ = ["Population"]
 
 # Mean colour (magnitude minus r) of field galaxies of r = 22 to 26, and the wavelengths that it is given at.
 _COLOUR_AT = np.log([370, 480, 622, 755, 870, 975, 1250, 1650, 2150])
@@ -57,6 +51,8 @@ class Population:
     sersic_index_logit: float = -1.3
     sersic_index_logit_scatter: float = 1.2
     """Of the logit of n between 0.5 and 6."""
+    coupling: Coupling | None = None
+    """What is learned beyond these relations, as `NeuralGalaxy.population` has it."""
 
     def mean_colours(self, bands) -> np.ndarray:
         """Mean magnitude minus r (C,)."""
@@ -74,13 +70,6 @@ class Population:
         nugget = np.where(known, 0.07, self.unknown_colour_scatter)
         return covariance + np.diag(nugget**2)
 
-
-def filter_name(band: str) -> str:
-    """The filter of a band, lower case, without survey or epoch: r of LSST_r, HSC-R and r_2026."""
-    return re.sub(r"^(hsc|lsst|euclid|decam|sdss|ps1)[-_.]|[-_.]\d+$", "", band.lower())
-
-
-def band_wavelength(band: str) -> float | None:
-    """Effective wavelength in nm of a band, from its name; None if the name says nothing."""
-    wavelength = _WAVELENGTHS.get(filter_name(band))
-    return None if wavelength is None else float(wavelength)
+    def logit_covariance(self, n_bands: int) -> np.ndarray:
+        """Covariance (C, C) of the logits of a component's share."""
+        return self.bulge_logit_scatter**2 + self.bulge_colour_scatter**2 * np.eye(n_bands)

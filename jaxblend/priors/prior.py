@@ -92,17 +92,20 @@ def population_prior(
             loc[i] += p.log_radius_slope * (p.magnitude - RADIUS_AT)
             root[i, 2] = p.log_radius_slope * magnitude_root[0, 0]
 
-    common = p.bulge_logit_scatter**2 * np.ones((n_bands, n_bands)) + p.bulge_colour_scatter**2 * np.eye(n_bands)
+    logit_covariance = p.logit_covariance(n_bands)
     for j in range(model.n_components - 1):
         logits = slice(size - (model.n_components - 1 - j) * n_bands, size - (model.n_components - 2 - j) * n_bands)
         loc[logits] = p.bulge_logit
-        root[logits, logits] = np.linalg.cholesky(common)
+        root[logits, logits] = np.linalg.cholesky(logit_covariance)
     dtype = jnp.asarray(0.0, dtype=float).dtype
     bijection = _bounded(jnp.asarray(loc, dtype), jnp.asarray(root, dtype), names)
     for names_of_one, flow in vectors:
         if flow is not None:
             where = jnp.array([names.index(name) for name in names_of_one])
             bijection = Chain([bijection, Indexed(flow, where, (size,))])
+    if p.coupling is not None:
+        covariances = to_log**2 * p.magnitude_covariance(bands), logit_covariance
+        bijection = Chain([p.coupling.bijection(model, bands, covariances, names), bijection])
     return Prior(bijection, names)
 
 

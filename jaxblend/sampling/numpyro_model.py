@@ -221,6 +221,11 @@ def numpyro_model(
     model = BulgeDisk() if model is None else model
     plain = without_arrays(population)
     check_kinds(group, model, prior, plain, position_scatter)
+    if plain is not None and plain.coupling is not None:
+        raise ValueError(
+            "sites of a population with a coupling would not be independent: give prior=jb.population_prior(..., "
+            "population=population) in its place"
+        )
     if prior is not None and sites is not None:
         raise ValueError("give prior, or sites, which replaces parts of the default prior")
     bands = Bands.among(group)

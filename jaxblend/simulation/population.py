@@ -20,6 +20,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -64,38 +65,76 @@ def draw_population(
         The n sources; `row` counts them.
     """
     _check_population(min_magnitude, max_magnitude, star_fraction)
-    bands, wavelength = _bands_and_wavelengths(surveys)
-    grid = np.append(wavelength, lsst_wavelengths()["i"])
-
     star = rng.random(n) < star_fraction
     galaxy_magnitude = _power_law_magnitudes(rng, n, 0.31, min_magnitude, max_magnitude)  # [1]
     star_magnitude = _power_law_magnitudes(rng, n, 0.1, min_magnitude, max_magnitude)  # slope chosen after [7]
-    magnitude = np.where(star, star_magnitude, galaxy_magnitude)
+    galaxies = draw_galaxies(rng, galaxy_magnitude, _bulge_shares(rng, n), surveys)
+    return _with_stars(rng, galaxies, star, star_magnitude, surveys)
 
-    bulge_dominated, bulge_share = _bulge_fractions(rng, n)
-    scale_length = _scale_lengths(rng, galaxy_magnitude)
-    g, axis_ratio = _shapes(rng, bulge_dominated)
-    redshift = _redshifts(rng, galaxy_magnitude)
+
+def draw_galaxies(
+    rng: np.random.Generator, magnitude: np.ndarray, bulge_share: np.ndarray, surveys: Survey | Sequence[Survey]
+) -> SkySources:
+    """Draw what goes with a magnitude and a bulge: sizes, shapes, redshifts and colours.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of randomness.
+    magnitude : (n,) array
+        In LSST's i band.
+    bulge_share : (n,) array
+        Share of the bulge in its light. Galaxies with more than half have the ellipticities of bulges.
+    surveys : Survey or sequence of Survey
+        Whose bands the galaxies need.
+
+    Returns
+    -------
+    SkySources
+        The n galaxies.
+    """
+    n = len(magnitude)
+    bands, grid = _bands_and_grid(surveys)
+    scale_length = _scale_lengths(rng, magnitude)
+    g, axis_ratio = _shapes(rng, bulge_share > 0.5)
+    redshift = _redshifts(rng, magnitude)
     spectrum, bulge_fraction = _galaxy_spectra(rng, grid, redshift, bulge_share)
-    spectrum = np.where(star[:, None], _star_spectra(rng, n, grid), spectrum)
-
     size = scale_length * np.sqrt(axis_ratio)
-    has_bulge, has_disk = (bulge_share > 0) & ~star, ~bulge_dominated & ~star
-    colour = -2.5 * np.log10(spectrum[:, :-1] / spectrum[:, -1:])
-    point = np.where(star, 1.0, 0.0)[:, None]
-    shape = (n, len(bands))
     return SkySources(
         bands=bands,
-        magnitude=magnitude[:, None] + colour,
-        bulge_fraction=np.where(has_bulge[:, None], bulge_fraction[:, :-1], 0.0),
-        point_fraction=np.broadcast_to(point, shape).copy(),
-        bulge_radius=np.where(has_bulge, size, 0.0),
-        disk_radius=np.where(has_disk, _half_light_over_scale_length() * size, 0.0),
-        bulge_g=np.where(star[:, None], 0.0, g),
-        disk_g=np.where(star[:, None], 0.0, g),
-        redshift=np.where(star, 0.0, redshift),
+        magnitude=magnitude[:, None] + _colours(spectrum),
+        bulge_fraction=bulge_fraction[:, :-1],
+        point_fraction=np.zeros((n, len(bands))),
+        bulge_radius=np.where(bulge_share > 0, size, 0.0),
+        disk_radius=np.where(bulge_share < 1, _half_light_over_scale_length() * size, 0.0),
+        bulge_g=g,
+        disk_g=g,
+        redshift=redshift,
         row=np.arange(n),
     )
+
+
+def _with_stars(rng, galaxies: SkySources, star: np.ndarray, magnitude: np.ndarray, surveys) -> SkySources:
+    """Put stars in the place of some galaxies."""
+    _, grid = _bands_and_grid(surveys)
+    starlight = magnitude[:, None] + _colours(_star_spectra(rng, len(star), grid))
+    each = star[:, None]
+    return replace(
+        galaxies,
+        magnitude=np.where(each, starlight, galaxies.magnitude),
+        bulge_fraction=np.where(each, 0.0, galaxies.bulge_fraction),
+        point_fraction=np.where(each, 1.0, galaxies.point_fraction),
+        bulge_radius=np.where(star, 0.0, galaxies.bulge_radius),
+        disk_radius=np.where(star, 0.0, galaxies.disk_radius),
+        bulge_g=np.where(each, 0.0, galaxies.bulge_g),
+        disk_g=np.where(each, 0.0, galaxies.disk_g),
+        redshift=np.where(star, 0.0, galaxies.redshift),
+    )
+
+
+def _colours(spectrum: np.ndarray) -> np.ndarray:
+    """Magnitudes minus that of the last wavelength."""
+    return -2.5 * np.log10(spectrum[:, :-1] / spectrum[:, -1:])
 
 
 def _check_population(min_magnitude: float, max_magnitude: float, star_fraction: float) -> None:
@@ -107,7 +146,8 @@ def _check_population(min_magnitude: float, max_magnitude: float, star_fraction:
         raise ValueError(f"Got star_fraction={star_fraction}: it is a probability, between 0 and 1.")
 
 
-def _bands_and_wavelengths(surveys: Survey | Sequence[Survey]) -> tuple[tuple[str, ...], np.ndarray]:
+def _bands_and_grid(surveys: Survey | Sequence[Survey]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names of all bands, and their wavelengths with LSST's i after them."""
     surveys = (surveys,) if isinstance(surveys, Survey) else tuple(surveys)
     wavelength: dict[str, float] = {}
     for survey in surveys:
@@ -119,7 +159,7 @@ def _bands_and_wavelengths(surveys: Survey | Sequence[Survey]) -> tuple[tuple[st
             f"Bands {unknown} have no effective wavelength in surveycodex, so the built-in population has no "
             "magnitude for them: give a catalogue."
         )
-    return tuple(wavelength), np.array(list(wavelength.values()))
+    return tuple(wavelength), np.array([*wavelength.values(), lsst_wavelengths()["i"]])
 
 
 def _power_law_magnitudes(rng: np.random.Generator, n: int, slope: float, bright: float, faint: float) -> np.ndarray:
@@ -147,11 +187,11 @@ def _half_light_over_scale_length() -> float:
     return float(gammaincinv(2.0, 0.5))
 
 
-def _bulge_fractions(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+def _bulge_shares(rng: np.random.Generator, n: int) -> np.ndarray:
     """Make one galaxy in ten all bulge; the others have |N(0, 0.1)| of their i-band light in one [2]."""
     bulge_dominated = rng.random(n) < 0.1
     share = np.minimum(np.abs(rng.normal(0.0, 0.1, n)), 1.0)
-    return bulge_dominated, np.where(bulge_dominated, 1.0, share)
+    return np.where(bulge_dominated, 1.0, share)
 
 
 def _shapes(rng: np.random.Generator, bulge_dominated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

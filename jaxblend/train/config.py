@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxblend.io.atomic import to_json
-from jaxblend.nets.flow import FlowSize
+from jaxblend.nets.flow import CouplingSize, FlowSize
 from jaxblend.train.cosmos import Cosmos
 from jaxblend.train.loop import Schedule
 from jaxblend.train.morphology import Morphology
@@ -33,6 +33,8 @@ class Config:
         The flow of its latent vectors.
     flow_galaxies
         Encoded galaxies that the flow is trained on.
+    population, population_training, population_galaxies
+        As these three, of the coupling of the latent vector with magnitude, size, ellipticity and colours.
     """
 
     morphology: Morphology = dataclasses.field(default_factory=Morphology)
@@ -41,10 +43,14 @@ class Config:
     flow: FlowSize = dataclasses.field(default_factory=FlowSize)
     flow_training: Schedule = dataclasses.field(default_factory=lambda: Schedule(steps=6000, batch_size=256))
     flow_galaxies: int = 20_000
+    population: CouplingSize = dataclasses.field(default_factory=CouplingSize)
+    population_training: Schedule = dataclasses.field(default_factory=lambda: Schedule(steps=2500, batch_size=128))
+    population_galaxies: int = 40_000
 
     def __post_init__(self):
-        if self.flow_galaxies < 1:
-            raise ValueError(f"flow_galaxies must be at least 1, got {self.flow_galaxies}")
+        for name in ("flow_galaxies", "population_galaxies"):
+            if getattr(self, name) < 2:
+                raise ValueError(f"{name} must be at least 2, got {getattr(self, name)}")
 
 
 def read_config(path: str | os.PathLike) -> Config:

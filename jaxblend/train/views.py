@@ -10,11 +10,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Complex, Float, PRNGKeyArray
 
 from jaxblend.simulation.morphology.light import smooth_transform, structured_brightness
 from jaxblend.simulation.morphology.own_frame import own_frame
-from jaxblend.simulation.morphology.pieces import draw_structure
+from jaxblend.simulation.morphology.pieces import Structure, draw_structure
 
 __all__ = [
     "BANDS",
@@ -27,6 +27,7 @@ __all__ = [
     "noisy_image",
     "sum_of_squares",
     "told",
+    "view_of",
     "wavenumbers",
 ]
 
@@ -67,18 +68,22 @@ class View(NamedTuple):
 def draw_view(key, side: int) -> View:
     """One random galaxy, seen at random."""
     keys = jax.random.split(key, 5)
-    galaxy = draw_structure(keys[0])
+    return view_of(draw_structure(keys[0]), keys[1:], side)
+
+
+def view_of(galaxy: Structure, keys: PRNGKeyArray, side: int) -> View:
+    """A galaxy, seen at random: four keys say how."""
     frame = own_frame(galaxy)
-    pixel, fwhm = (_log_uniform(k, ends) for k, ends in zip(keys[1:3], (SAMPLING, _FWHM), strict=True))
+    pixel, fwhm = (_log_uniform(k, ends) for k, ends in zip(keys[:2], (SAMPLING, _FWHM), strict=True))
     kx, ky = map(jnp.asarray, wavenumbers(side))
     transfer = kolmogorov(jnp.hypot(kx, ky) * fwhm)
     components = _spectrum(galaxy, frame, pixel, side)
     middle = jnp.log(galaxy.old_share) - jnp.log1p(-galaxy.old_share)
     old = jax.nn.sigmoid(middle + galaxy.colour * jnp.array([-0.5, 0.5]))
     light = jnp.einsum("cm,mab->cab", jnp.stack([old, 1 - old], axis=1), components) * transfer
-    snr = _log_uniform(keys[3], SNR)
+    snr = _log_uniform(keys[2], SNR)
     sigma = jnp.sqrt(sum_of_squares(light, side)) / snr
-    noise = jnp.fft.rfft2(sigma[:, None, None] * jax.random.normal(keys[4], (BANDS, side, side)))
+    noise = jnp.fft.rfft2(sigma[:, None, None] * jax.random.normal(keys[3], (BANDS, side, side)))
     return View(light, noise, sigma, transfer, pixel, fwhm)
 
 

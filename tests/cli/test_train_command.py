@@ -1,4 +1,4 @@
-"""The command that trains: morphology, then the flow, then a file that galaxies are made of."""
+"""The command that trains: morphology, the flow, a file that galaxies are made of, and their population into it."""
 
 import json
 import sys
@@ -19,6 +19,7 @@ from jaxblend.train.config import read_config
 
 CONFIG = """
 flow_galaxies = 64
+population_galaxies = 80
 [morphology]
 latent = 4
 splats = 6
@@ -36,6 +37,12 @@ width = 8
 steps = 20
 batch_size = 32
 every = 10
+[population]
+width = 16
+[population_training]
+steps = 40
+batch_size = 32
+every = 20
 """
 
 
@@ -67,6 +74,14 @@ def test_training_ends_in_galaxies_that_can_be_loaded(tmp_path, capsys):
     assert main(["train", "flow", *run]) == 0  # the same configuration goes on, here from the end
     again = read_weights(tmp_path / "out" / "galaxy.safetensors")[1]["figures"]
     assert again == {name: card["figures"][name] for name in ("validation_loss", "steps", "flow_validation_loss")}
+    assert jb.NeuralGalaxy.load(tmp_path / "out" / "galaxy.safetensors").population is None
+    assert main(["train", "population", *run]) == 0
+    assert "nats better than without the coupling" in capsys.readouterr().out
+    population = jb.NeuralGalaxy.load(tmp_path / "out" / "galaxy.safetensors").population
+    assert population.coupling.names[-4:] == galaxy.latent_names
+    trained = read_weights(tmp_path / "out" / "galaxy.safetensors")[1]
+    assert trained["figures"] == again
+    assert np.isfinite(trained["population"]["figures"]["gain"])
 
 
 @pytest.fixture
@@ -106,14 +121,17 @@ def test_what_is_not_installed_is_named(refused, monkeypatch, tmp_path, package)
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("network", "table"), [("morphology", "training"), ("flow", "flow_training")])
+@pytest.mark.parametrize(
+    ("network", "table"),
+    [("morphology", "training"), ("flow", "flow_training"), ("population", "population_training")],
+)
 def test_a_loss_that_is_not_finite_says_what_to_lower(refused, left, monkeypatch, tmp_path, network, table):
     def diverge(*_):
         raise FloatingPointError("the validation loss is nan after 10 steps: lower learning_rate")
 
     left("morphology")
-    monkeypatch.setattr("jaxblend.cli.train._morphology", diverge)
-    monkeypatch.setattr("jaxblend.cli.train.Train._flow", diverge)
+    left("flow")
+    monkeypatch.setattr(f"jaxblend.cli.train._{network}", diverge)
     expected = f"after 10 steps: lower learning_rate in [{table}] of --config, and remove {tmp_path / 'out' / network}"
     assert expected in refused(network)
 
@@ -129,6 +147,11 @@ def test_a_flow_needs_a_morphology(refused, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_population_needs_a_flow(refused, left):
+    left("morphology")
+    assert "which the population builds on: train it first, with jaxblend train flow --out" in refused("population")
+
+
 @pytest.mark.parametrize(
     ("network", "old", "new", "where", "expected"),
     [
@@ -138,13 +161,15 @@ def test_a_flow_needs_a_morphology(refused, tmp_path):
         ("flow", "width = 8", "width = 9", "flow", "flow.width = 8 (now 9)"),
         ("flow", "batch_size = 32", "batch_size = 16", "flow", "flow_training.batch_size = 32 (now 16)"),
         ("flow", "galaxies = 64", "galaxies = 65", "flow", "flow_galaxies = 64 (now 65)"),
+        ("population", "[flow]\nlayers = 2", "[flow]\nlayers = 3", "flow", "flow.layers = 2 (now 3)"),
+        ("population", "width = 16", "width = 17", "population", "population.width = 16 (now 17)"),
     ],
 )
 def test_another_configuration_is_refused_in_the_same_folder(
     refused, left, tmp_path, network, old, new, where, expected
 ):
-    left("morphology")
-    left("flow")
+    for each in ("morphology", "flow", "population"):
+        left(each)
     before = (tmp_path / "out" / network / "options.json").read_text()
     printed = refused(network, old, new)
     assert f"out/{where} has a network that was trained with {expected}: give that configuration" in printed

@@ -6,7 +6,7 @@ import pytest
 import jaxblend as jb
 from jaxblend.forward.galaxies import BulgeDisk, Sersic
 from jaxblend.priors import Population, population_prior
-from jaxblend.priors.population import band_wavelength
+from jaxblend.priors.wavelengths import band_wavelength
 
 
 @pytest.mark.parametrize("model", [BulgeDisk(), Sersic()])

@@ -36,7 +36,7 @@ def test_what_a_file_leaves_out_has_its_default(tmp_path):
         ("[cosmos]\nshare = 1.5", "run.toml: cosmos: share must be above 0 and at most 1, got 1.5"),
         ("[cosmos]\nshare = 0", "share must be above 0 and at most 1, got 0.0"),
         ("[cosmos]\npath = 3", "path must be like '', got 3"),
-        ("flow_galaxies = 0", "run.toml: flow_galaxies must be at least 1, got 0"),
+        ("flow_galaxies = 0", "run.toml: flow_galaxies must be at least 2, got 0"),
         ("[morphology]\nlatent = 0", "latent must be at least 1, got 0"),
         ("[morphology]\nsplats = -2", "splats must be at least 1, got -2"),
         ("[morphology]\nside = 8", "side must be 64, of which 4 features leave 4 pixels, got 8"),
