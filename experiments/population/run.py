@@ -99,7 +99,7 @@ def statistics(errors: Errors) -> list[str]:
     return cells
 
 
-def main(pairs: int = 200, neural: int = 24, weights: str = "default", folder: Path = HERE) -> None:
+def main(pairs: int = 200, neural: int = 0, weights: str = "default", folder: Path = HERE) -> None:
     """Write result.md.
 
     Parameters
@@ -107,7 +107,7 @@ def main(pairs: int = 200, neural: int = 24, weights: str = "default", folder: P
     pairs
         Of each separation, fitted with a bulge and a disk.
     neural
-        Of these, how many are fitted with trained galaxies as well.
+        Of these, how many are fitted with trained galaxies as well: it takes minutes to compile, and seconds a pair.
     weights
         What `jb.NeuralGalaxy.load` takes.
     folder
@@ -117,7 +117,8 @@ def main(pairs: int = 200, neural: int = 24, weights: str = "default", folder: P
     rows = []
     for separation in SEPARATIONS:
         blends = draw_pairs(pairs, separation)
-        for label, model, n in (("bulge + disk", jb.BulgeDisk(), pairs), ("learned", galaxy, neural)):
+        models = ("bulge + disk", jb.BulgeDisk(), pairs), ("learned", galaxy, neural)
+        for label, model, n in (each for each in models if each[2]):
             some = blends[:n]
             data = [blend.observation for blend in some], [blend.seeds for blend in some]
             for name, population in ((WITHOUT, None), (WITH, galaxy.population)):
