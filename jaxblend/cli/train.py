@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from jaxblend.train.stamps import Stamps
 
 HELD_OUT = 1_000_000  # folded into the seed: galaxies that no step has seen
-SHOWN, DRAWN, JUDGED, JUDGED_AT_ONCE = 10, 40, 256, 1024
+SHOWN, DRAWN, JUDGED = 10, 40, 256
+VERSIONS = "jax", "flax", "flowjax", "optax"
 NEEDED = "flax", "optax", "orbax.checkpoint", "safetensors"
 DECODER = "morphology", "training", "cosmos"  # what of the configuration a decoder depends on
 FLOW = *DECODER, "flow", "flow_training", "flow_galaxies"
@@ -39,9 +41,9 @@ class Train:
 
     First the decoder (with the encoder that trains it), then the flow of its latent vectors, in the same folder. The
     second writes galaxy.safetensors, which `jaxblend.NeuralGalaxy.load` reads. The population, how morphologies go with
-    magnitudes, sizes and colours, is trained after both and written into that file, too. Each has its learning curve
-    and pictures. A run that was ended goes on where it was, to the same weights. Another configuration needs another
-    folder; so do more steps, since the learning rate falls over all of them.
+    magnitudes, sizes and colours, is trained after both and written into that file, too. Each has its learning curve,
+    the first two have pictures. A run that was ended goes on where it was, to the same weights. Another configuration
+    needs another folder; so do more steps, since the learning rate falls over all of them.
 
     For example:
 
@@ -199,35 +201,47 @@ def _population(config: Config, out: Path, console: Console) -> dict[str, Path]:
     import equinox as eqx
     import jax
 
-    from jaxblend.nets.flow import make_coupling, make_flow
+    from jaxblend.nets.flow import make_coupling
+    from jaxblend.nets.galaxy import NeuralGalaxy
     from jaxblend.nets.storage import add_population
     from jaxblend.priors import Population
-    from jaxblend.train.coupling import coupled_galaxies, coupling_loss
+    from jaxblend.train.coupling import BANDS, coupled_galaxies, coupling_loss, gain
     from jaxblend.train.loop import trained
     from jaxblend.train.morphology import make
 
     seed, side = jax.random.key(config.population_training.seed), config.morphology.side
+    path, folder, n = out / "galaxy.safetensors", out / "population", config.population_galaxies
+    galaxy = NeuralGalaxy.load(path)
+    _check_galaxy(galaxy.identity, folder)
     model, _ = trained(make(config.morphology, seed), config.training, out / "morphology" / "checkpoints")
-    latent, n = config.morphology.latent, config.population_galaxies
-    flow, _ = trained(make_flow(latent, config.flow, seed), config.flow_training, out / "flow" / "checkpoints")
-    coupling = make_coupling(latent, config.population, seed)
+    coupling = make_coupling(galaxy.latent, config.population, seed)
     with doing(console, f"drawing and encoding {n} galaxies"):
-        galaxies = coupled_galaxies(model, flow, coupling.names, jax.random.fold_in(seed, 1), side=side, n=n)
-    batch_size, folder = config.population_training.batch_size, out / "population"
-    tenth = -(-n // 10)
-    losses = [
-        eqx.Partial(partial(coupling_loss, batch_size=size), galaxies=some)
-        for some, size in ((galaxies[tenth:], batch_size), (galaxies[:tenth], min(tenth, JUDGED_AT_ONCE)))
-    ]
-    coupling, state = run(coupling, losses[0], config.population_training, folder, console, losses[1])
-    _, about = coupling_loss(coupling, seed, galaxies=galaxies[:tenth], batch_size=tenth)
-    gain = float(about["without"]) - float(state.best_loss)
-    console.print(f"held-out galaxies: {gain:.2f} nats better than without the coupling")
-    figures = {"gain": gain, "steps": int(state.step), "validation_loss": float(state.best_loss)}
-    path = add_population(
-        Population(coupling=coupling), config.population, {"figures": figures}, out / "galaxy.safetensors"
-    )
+        galaxies = coupled_galaxies(model, galaxy, coupling.names, jax.random.fold_in(seed, 1), side=side, n=n)
+    tenth, batch_size = -(-n // 10), config.population_training.batch_size
+    unseen, seen = galaxies[:tenth], galaxies[tenth:]
+    loss = eqx.Partial(partial(coupling_loss, batch_size=batch_size), galaxies=seen)
+    held_out = eqx.Partial(partial(coupling_loss, batch_size=max(batch_size, JUDGED)), galaxies=unseen)
+    coupling, state = run(coupling, loss, config.population_training, folder, console, held_out)
+    better, error = gain(coupling, unseen)
+    console.print(f"held-out galaxies: {better:.2f} ± {error:.2f} nats better than without the coupling")
+    about = {
+        "data": f"drawn galaxies with the built-in population of the simulation, in {[list(dict(b)) for b in BANDS]}",
+        "config": {name: value for name, value in asdict(config).items() if name.startswith("population")},
+        "versions": _versions(*VERSIONS, "surveycodex"),
+        "figures": {"gain": better, "gain_error": error, "steps": int(state.step)},
+    }
+    path = add_population(Population(coupling=coupling), config.population, about, path)
     return {"galaxy": path, **history(state, folder, "nats of a galaxy")}
+
+
+def _check_galaxy(identity: str, folder: Path) -> None:
+    """See that what is there of a population was learned with these galaxies, and remember it."""
+    from jaxblend.io.atomic import write_json
+
+    path = folder / "galaxy.json"
+    if _has_checkpoints(folder) and (not path.is_file() or json.loads(path.read_text()) != {"identity": identity}):
+        raise ValueError(f"{folder} was trained with another galaxy.safetensors: remove {folder} to train it again")
+    write_json({"identity": identity}, path)
 
 
 def _real_galaxies(config: Config, console: Console) -> tuple[Stamps, Stamps] | tuple[None, None]:
@@ -255,14 +269,12 @@ def _rows(stamps: Stamps, rows: Any) -> Stamps:
 
 def _about(config: Config, morphology: State, flow: State, judgement: dict[str, float]) -> dict[str, Any]:
     """What the card of the weights says of where they come from."""
-    from importlib.metadata import version
-
     real = f"; a share of {config.cosmos.share} are real galaxies of COSMOS (HST)" if config.cosmos.path else ""
     learned = "drawn galaxies and those of one HST band" if real else "drawn galaxies, not on real ones"
     return {
         "data": f"galaxies of jaxblend.simulation.morphology, drawn anew in every step{real}",
         "config": asdict(config),
-        "versions": {name: version(name) for name in ("jax", "flax", "flowjax", "optax")},
+        "versions": _versions(*VERSIONS),
         "figures": {
             "validation_loss": float(morphology.best_loss),
             "steps": int(morphology.step),
@@ -271,3 +283,7 @@ def _about(config: Config, morphology: State, flow: State, judgement: dict[str, 
         },
         "limits": f"Trained on {learned}; seen with pixels of 0.11 to 0.3 half-light radii.",
     }
+
+
+def _versions(*names: str) -> dict[str, str]:
+    return {name: version(name) for name in names}

@@ -11,6 +11,7 @@ from jaxblend.errors import JaxblendWarning
 from jaxblend.forward.galaxies import AbstractGalaxy
 from jaxblend.forward.observation import Observation
 from jaxblend.priors import Population, Prior
+from jaxblend.priors.coupling import Coupling
 
 __all__ = ["check_depth", "check_kinds", "check_within", "checked_models", "checked_stars", "median_weight"]
 
@@ -45,6 +46,9 @@ def check_kinds(observations, model, prior, population, position_scatter, *, sev
     if position_scatter is not None and not _is_number_between(position_scatter, 0, 3600):
         raise ValueError(f"position_scatter must be arcsec, above 0 and at most 3600, got {position_scatter!r}")
     numbers = () if population is None else [f.name for f in dataclasses.fields(population) if f.name != "coupling"]
+    coupling = getattr(population, "coupling", None)
+    if not isinstance(coupling, (Coupling, type(None))):
+        raise ValueError(f"population.coupling must be a Coupling, as in NeuralGalaxy.population, got {coupling!r}")
     for name, value in ((name, getattr(population, name)) for name in numbers):
         lowest = 0 if name.endswith("_scatter") else -100
         if not _is_number_between(value, lowest, 100):

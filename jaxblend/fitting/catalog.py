@@ -175,7 +175,8 @@ def _described(prior: Prior) -> dict[str, dict[str, float]]:
 def _percentiles(prior: Prior) -> Float[Array, "D 3"]:
     """Each parameter one standard deviation of ``u`` below and above its middle, the way it changes fastest.
 
-    That is exact for what is a monotone function of a linear one, as all of the default prior but the shear.
+    That is exact for what is a monotone function of a linear one, as all of the default prior but the shear; not where
+    a population has a coupling.
     """
     middle = jnp.zeros(prior.size)
     slopes = jax.jacfwd(prior.physical)(middle)

@@ -75,6 +75,11 @@ class AbstractLatentGalaxy(AbstractGalaxy):
     def latent_bijection(self) -> Any:
         """Carries N(0, 1) to the distribution of latent vectors (flowjax); None if that is N(0, 1)."""
 
+    @property
+    def identity(self) -> str:
+        """Of what its latent numbers mean, for priors that were learned of them; empty if none can have been."""
+        return ""
+
     @abstractmethod
     def without_prior(self) -> AbstractGalaxy:
         """The galaxy with arrays alone, as it is drawn: what only its prior needs is left out."""

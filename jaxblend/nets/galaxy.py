@@ -34,6 +34,8 @@ class NeuralGalaxy(AbstractLatentGalaxy):
         Carries N(0, 1) to the distribution of latent vectors, for the prior; None where that is N(0, 1).
     latent
         Length of the latent vector.
+    weights
+        Digest of decoder and flow, as they are in a file.
     population
         What was learned of how magnitude, size, ellipticity, colours and latent vector hang together, for the
         ``population`` of `jaxblend.fit`; None where nothing was. Without it they are independent, but for the relations
@@ -43,6 +45,7 @@ class NeuralGalaxy(AbstractLatentGalaxy):
     decoder: Callable
     flow: AbstractBijection | None
     latent: int = eqx.field(static=True)
+    weights: str = eqx.field(static=True, default="")
     population: Population | None = eqx.field(static=True, default=None)
     n_components: ClassVar[int] = 2
 
@@ -63,8 +66,8 @@ class NeuralGalaxy(AbstractLatentGalaxy):
             raise ImportError(f'trained galaxies need Flax ({error}): pip install "jaxblend[nets]"') from error
         if source == "default":
             source = Path(str(files("jaxblend.nets").joinpath("weights", "default.safetensors")))
-        decoder, flow, population, card = read_galaxy(source)
-        return cls(decoder, flow, card["morphology"]["latent"], population)
+        found = read_galaxy(source)
+        return cls(found.decoder, found.flow, found.card["morphology"]["latent"], found.digest, found.population)
 
     @property
     def shape_names(self) -> tuple[str, ...]:
@@ -80,6 +83,11 @@ class NeuralGalaxy(AbstractLatentGalaxy):
     def latent_bijection(self) -> AbstractBijection | None:
         """``flow``."""
         return self.flow
+
+    @property
+    def identity(self) -> str:
+        """``weights``."""
+        return self.weights
 
     def without_prior(self) -> NeuralGalaxy:
         """Without the flow and the population."""

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flowjax.bijections import AbstractBijection
 
-__all__ = ["Ellipticity", "Interval", "Rotation"]
+__all__ = ["DiskRadius", "Ellipticity", "Interval", "Rotation"]
 
 
 class Ellipticity(AbstractBijection):
@@ -62,10 +62,37 @@ class Rotation(AbstractBijection):
     def __init__(self, matrix):
         self.matrix, self.shape = matrix, (len(matrix),)
 
-    def transform_and_log_det(self, x, condition=None):
+    def transform_and_log_det(self, x: Any, condition=None):
         """Turned."""
         return self.matrix @ x, jnp.zeros((), x.dtype)
 
-    def inverse_and_log_det(self, y, condition=None):
+    def inverse_and_log_det(self, y: Any, condition=None):
         """Turned back."""
         return self.matrix.T @ y, jnp.zeros((), y.dtype)
+
+
+class DiskRadius(AbstractBijection):
+    """The log radius that holds half of a galaxy's light to that of its disk, which is larger if it has a bulge.
+
+    Entries are this radius, the log ratio of the bulge's radius to the disk's, and the logits of the bulge's share in
+    each band. The radius of the whole is taken to be the mean of both, weighted by their light.
+    """
+
+    shape: tuple[int, ...] = eqx.field(static=True)
+    cond_shape: ClassVar[None] = None
+
+    def __init__(self, size: int):
+        self.shape = (size,)
+
+    def transform_and_log_det(self, x: Any, condition=None):
+        """Of the whole to the disk."""
+        return x.at[0].add(-self._smaller(x)), jnp.zeros((), x.dtype)
+
+    def inverse_and_log_det(self, y: Any, condition=None):
+        """Of the disk to the whole."""
+        return y.at[0].add(self._smaller(y)), jnp.zeros((), y.dtype)
+
+    @staticmethod
+    def _smaller(x):
+        share = jax.nn.sigmoid(jnp.mean(x[2:]))
+        return jnp.log1p(share * jnp.expm1(x[1]))

@@ -16,6 +16,7 @@ from paramax import unwrap
 from jaxblend.forward.galaxies import AbstractGalaxy
 from jaxblend.forward.mix import latent_vectors
 from jaxblend.priors.bijections import Ellipticity, Interval
+from jaxblend.priors.coupling import coordinates
 from jaxblend.priors.population import Population
 
 __all__ = ["BOUNDS", "RADIUS_AT", "SHEAR_LIMIT", "Prior", "parameter_names", "population_prior", "shape_prior"]
@@ -90,7 +91,8 @@ def population_prior(
         loc[i], root[i, i] = (0.0, 1.0) if name in latent else shape_prior(p, name)
         if name == "log_radius":  # brighter galaxies are larger: the slope multiplies the first band's deviation
             loc[i] += p.log_radius_slope * (p.magnitude - RADIUS_AT)
-            root[i, 2] = p.log_radius_slope * magnitude_root[0, 0]
+            # A coupling has learned its own, of the magnitude in all bands.
+            root[i, 2] = 0.0 if p.coupling is not None else p.log_radius_slope * magnitude_root[0, 0]
 
     logit_covariance = p.logit_covariance(n_bands)
     for j in range(model.n_components - 1):
@@ -105,7 +107,8 @@ def population_prior(
             bijection = Chain([bijection, Indexed(flow, where, (size,))])
     if p.coupling is not None:
         covariances = to_log**2 * p.magnitude_covariance(bands), logit_covariance
-        bijection = Chain([p.coupling.bijection(model, bands, covariances, names), bijection])
+        at = coordinates(model, bands, covariances, names, p.coupling.galaxies)
+        bijection = Chain([p.coupling.bijection(at, size), bijection, *at.to_model])
     return Prior(bijection, names)
 
 

@@ -197,7 +197,7 @@ def numpyro_model(
     prior
         Your own: one latent site ``vector`` (n, D), the physical vector, in place of those above.
     population
-        Parameters of the default prior. Scalar arrays of JAX may stand for its numbers, but for the
+        Parameters of the default prior, without a coupling. Scalar arrays of JAX may stand for its numbers, but for the
         scatters of colours, and may be traced: parameters that are themselves drawn make the model hierarchical.
     sites
         Distributions in place of those of the default prior, by name of the site: of one source, or with batch shape

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,7 @@ from jaxtyping import Array, Float
 from jaxblend.nets.autoencoder import Autoencoder
 from jaxblend.train.stamps import Stamps, drawn_and_real
 
-__all__ = ["encoded", "negative_log_density"]
+__all__ = ["encoded", "in_portions", "negative_log_density"]
 
 _TOGETHER = 32
 
@@ -24,15 +26,20 @@ def encoded(
     With ``stamps``, they have this share of them.
     """
 
-    @jax.jit
-    def batch(key, stamps):
-        _, _, image, told = drawn_and_real(key, side=side, n=_TOGETHER, stamps=stamps, share=share)
+    def batch(key, size):
+        _, _, image, told = drawn_and_real(key, side=side, n=size, stamps=stamps, share=share)
         mean, scale, _ = model.encode(image, told)
         return mean, scale
 
-    parts = [batch(jax.random.fold_in(key, i), stamps) for i in range(-(-n // _TOGETHER))]
-    mean, scale = (np.concatenate([np.asarray(part) for part in both])[:n] for both in zip(*parts, strict=True))
+    mean, scale = in_portions(batch, key, n)
     return jnp.asarray(mean), jnp.asarray(scale)
+
+
+def in_portions(batch: Callable[..., tuple[Array, ...]], key, n: int) -> tuple[np.ndarray, ...]:
+    """Arrays of n rows, some of which ``batch(key, size=...)`` makes at a time."""
+    compiled = jax.jit(partial(batch, size=_TOGETHER))
+    parts = [compiled(jax.random.fold_in(key, i)) for i in range(-(-n // _TOGETHER))]
+    return tuple(np.concatenate([np.asarray(part) for part in each])[:n] for each in zip(*parts, strict=True))
 
 
 def negative_log_density(flow: AbstractBijection, key, *, mean, scale, batch_size: int):

@@ -3,7 +3,6 @@
 import dataclasses
 from typing import ClassVar
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 import jaxblend as jb
 from jaxblend.forward.galaxies import AbstractLatentGalaxy
 from jaxblend.nets.flow import CouplingSize, make_coupling
-from jaxblend.priors.coupling import coordinates
+from jaxblend.priors.coupling import OWN_NAMES, Coupling, coordinates
 
 SIZE = CouplingSize(width=24, knots=4)
 
@@ -24,6 +23,7 @@ class Latent(AbstractLatentGalaxy):
     shape_names: ClassVar[tuple[str, ...]] = ("log_radius", "g1", "g2", "z0", "z1")
     latent_names: ClassVar[tuple[str, ...]] = ("z0", "z1")
     latent_bijection: ClassVar[None] = None
+    identity: ClassVar[str] = "these"
 
     def without_prior(self):
         return self
@@ -44,10 +44,19 @@ def coupled(model, bands, coupling, **numbers):
     return jb.population_prior(model, bands, zero_point=zero_point, position_scatter=0.2, population=population)
 
 
+def made(seed=1, identity=""):
+    """As it is before training: smooth, random, and not the identity."""
+    untrained = make_coupling(2, SIZE, jax.random.key(seed))
+    return Coupling(untrained.flow, untrained.names, identity, galaxies="these")
+
+
+def _compiled(function):
+    return jax.jit(lambda x: function(x))
+
+
 @pytest.fixture(scope="module")
 def coupling():
-    """As it is before training: smooth, random, and not the identity."""
-    return make_coupling(2, SIZE, jax.random.key(1))
+    return made()
 
 
 @pytest.mark.parametrize(
@@ -55,11 +64,11 @@ def coupling():
 )
 def test_it_goes_there_and_back_with_its_determinant(model, bands):
     with jax.enable_x64(True):
-        prior = coupled(model, tuple(bands), make_coupling(2, SIZE, jax.random.key(1)))
+        prior = coupled(model, tuple(bands), made())
         u = jnp.asarray(np.random.default_rng(1).normal(size=prior.size))
-        physical, log_det = eqx.filter_jit(prior.bijection.transform_and_log_det)(u)
-        np.testing.assert_allclose(eqx.filter_jit(prior.whitened)(physical), u, atol=1e-7)
-        dense = jnp.linalg.slogdet(eqx.filter_jit(jax.jacfwd(prior.physical))(u))[1]
+        physical, log_det = _compiled(prior.bijection.transform_and_log_det)(u)
+        np.testing.assert_allclose(_compiled(prior.whitened)(physical), u, atol=1e-7)
+        dense = jnp.linalg.slogdet(_compiled(jax.jacfwd(prior.physical))(u))[1]
         np.testing.assert_allclose(log_det, dense, atol=1e-7)
 
 
@@ -67,8 +76,9 @@ def test_principal_components_are_those_of_the_population(coupling):
     population, bands = jb.Population(), tuple("ugrizy")
     covariances = population.magnitude_covariance(bands), population.logit_covariance(6)
     names = jb.population_prior(Latent(), bands, zero_point=np.zeros(6), position_scatter=1.0).names
-    where, rotations = coordinates(Latent(), bands, covariances, names)
-    assert set(where) == set(coupling.names)
+    at = coordinates(Latent(), bands, covariances, names, "these")
+    assert set(at.where) == set(coupling.names)
+    rotations = at.to_population.bijections
     for rotation, covariance in zip(rotations, covariances, strict=True):
         turn = np.asarray(rotation.bijection.matrix, float)
         np.testing.assert_allclose(turn @ turn.T, np.eye(6), atol=1e-5)
@@ -86,8 +96,8 @@ def test_what_comes_last_does_not_change_what_comes_before(coupling):
     u = np.zeros(2 + 6 + 5 + 6)
     u[2:5] = 0.3, -0.8, 0.5  # magnitude, colour and curvature
     latent, plain = (coupled(model, tuple("ugrizy"), coupling) for model in (Latent(), jb.BulgeDisk()))
-    vectors = [np.asarray(eqx.filter_jit(prior.physical)(jnp.asarray(u, float))) for prior in (latent, plain)]
-    shared = [name for name in latent.names if name in plain.names]
+    vectors = [np.asarray(_compiled(prior.physical)(jnp.asarray(u, float))) for prior in (latent, plain)]
+    shared = [name for name in latent.names if name in plain.names and name != "log_radius"]  # that of the disk
     rows = [[prior.names.index(name) for name in shared] for prior in (latent, plain)]
     np.testing.assert_allclose(vectors[0][rows[0]], vectors[1][rows[1]], rtol=1e-5, atol=1e-6)
 
@@ -95,13 +105,68 @@ def test_what_comes_last_does_not_change_what_comes_before(coupling):
 def test_the_numbers_of_a_population_still_count(coupling):
     def magnitude(**numbers):
         prior = coupled(jb.BulgeDisk(), ("r",), coupling, **numbers)
-        return 27 - 2.5 / np.log(10) * float(eqx.filter_jit(prior.physical)(jnp.zeros(prior.size))[2])
+        return 27 - 2.5 / np.log(10) * float(_compiled(prior.physical)(jnp.zeros(prior.size))[2])
 
     assert magnitude(magnitude=20.0) == pytest.approx(magnitude() - 4.0, abs=1e-4)
 
 
 def test_populations_with_a_coupling_are_told_apart(coupling):
-    other = make_coupling(2, SIZE, jax.random.key(2))
+    other = made(2)
     assert jb.Population(coupling=coupling) == jb.Population(coupling=coupling) != jb.Population(coupling=other)
     assert len({jb.Population(coupling=coupling), jb.Population(coupling=other), jb.Population()}) == 3
     assert dataclasses.replace(jb.Population(coupling=coupling), magnitude=20.0).coupling is coupling
+    assert jb.Population(coupling=made(1, "a")) == jb.Population(coupling=made(1, "a"))
+    assert jb.Population(coupling=made(1, "a")) != jb.Population(coupling=made(1, "b"))
+
+
+@pytest.mark.parametrize(
+    ("model", "bands", "known"),
+    [
+        (Latent(), "gri", (*OWN_NAMES, "z0", "z1")),
+        (Latent(), ("g", "r_1", "r_2"), (*OWN_NAMES[:-1], "z0", "z1")),
+        (Latent(), ("LSST_r", "HSC-R"), (*OWN_NAMES[:5], "z0", "z1")),
+        (Latent(), ("g", "odd"), (*OWN_NAMES[:5], "z0", "z1")),
+        (jb.FreeForm(), "gri", OWN_NAMES),
+        (jb.Sersic(), "r", OWN_NAMES[:4]),
+    ],
+)
+def test_only_what_was_learned_is_coupled(model, bands, known):
+    population, bands = jb.Population(), tuple(bands)
+    prior = jb.population_prior(model, bands, zero_point=np.zeros(len(bands)), position_scatter=1.0)
+    covariances = population.magnitude_covariance(bands), population.logit_covariance(len(bands))
+    at = coordinates(model, bands, covariances, prior.names, "these")
+    assert set(at.where) == set(known)
+    assert len(set(at.where.values())) == len(known)
+
+
+def test_the_order_of_bands_makes_no_difference(coupling):
+    """Of a galaxy with these coordinates, whichever band is first."""
+    found = []
+    for bands in (("g", "r", "i"), ("i", "g", "r")):
+        prior = coupled(Latent(), bands, coupling)
+        u = np.zeros(prior.size)
+        u[2:5], u[5:8] = (0.4, -0.7, 0.2), (0.3, 0.1, -0.5)
+        names = [name for name in sorted(prior.names) if not name.startswith("logit")]
+        physical = dict(zip(prior.names, np.asarray(_compiled(prior.physical)(jnp.asarray(u, float))), strict=True))
+        found.append([physical[name] for name in names])
+    np.testing.assert_allclose(*found, atol=2e-4)
+
+
+def test_the_radius_of_a_disk_is_that_of_the_whole_without_its_bulge(coupling):
+    """A bulge and a disk of one exponential size have the radius that a galaxy without parts has."""
+    prior = coupled(jb.BulgeDisk(), ("r",), coupling, log_ratio=0.0)
+    plain = coupled(jb.Exponential(), ("r",), coupling)
+    for value in (-1.0, 0.5):
+        radii = []
+        for one in (prior, plain):
+            u = jnp.zeros(one.size).at[one.names.index("log_radius")].set(value)
+            radii.append(float(_compiled(one.physical)(u)[one.names.index("log_radius")]))
+        assert radii[0] == pytest.approx(radii[1], abs=1e-5)
+
+
+def test_a_coupling_of_another_kind_is_refused():
+    observation = jb.Observation(np.zeros((1, 16, 16)), 1.0, jb.GaussianPSF(0.7), pixel_scale=0.2, bands="r")
+    population = jb.Population()
+    object.__setattr__(population, "coupling", jb.Population())  # which the checks of types in tests refuse
+    with pytest.raises(ValueError, match=r"population.coupling must be a Coupling"):
+        jb.fit(observation, [[8.0, 8.0]], population=population)
