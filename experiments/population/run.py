@@ -114,6 +114,8 @@ def main(pairs: int = 200, neural: int = 0, weights: str = "default", folder: Pa
         Where to write; by default beside this file.
     """
     galaxy = jb.NeuralGalaxy.load(weights)
+    if galaxy.population is None:
+        raise ValueError(f"{weights} has no population: add one by jaxblend train population")
     rows = []
     for separation in SEPARATIONS:
         blends = draw_pairs(pairs, separation)
