@@ -8,9 +8,9 @@ import pytest
 import jaxblend as jb
 from jaxblend.io.weights import read_weights, write_weights
 from jaxblend.nets.decoder import SplatDecoder
-from jaxblend.nets.flow import FlowSize, make_flow
+from jaxblend.nets.flow import CouplingSize, FlowSize, make_coupling, make_flow
 from jaxblend.nets.galaxy import NeuralGalaxy
-from jaxblend.nets.storage import KIND, write_galaxy
+from jaxblend.nets.storage import KIND, add_population, write_galaxy
 from jaxblend.priors import population_prior
 
 nnx = pytest.importorskip("flax.nnx")
@@ -47,6 +47,27 @@ def test_its_prior_carries_the_latent_vector_through_the_flow(galaxy):
     latent = [prior.names.index(name) for name in galaxy.latent_names]
     np.testing.assert_allclose(vector[jnp.array(latent)], galaxy.flow.transform(u[jnp.array(latent)]), rtol=1e-6)
     np.testing.assert_allclose(prior.whitened(vector), u, atol=1e-4)
+
+
+def test_what_was_written_is_read(path, galaxy, tmp_path):
+    z = jnp.array([0.3, -1.0, 0.5, 2.0])
+    flow = make_flow(LATENT, SIZE, jax.random.key(1))  # whose layers are permuted at random, by another key than 0
+    np.testing.assert_array_equal(galaxy.flow.transform(z), flow.transform(z))
+    whole = tmp_path / "whole.safetensors"
+    whole.write_bytes(path.read_bytes())
+    size = CouplingSize(width=8, knots=3)
+    coupling = make_coupling(LATENT, size, jax.random.key(3))
+    add_population(jb.Population(magnitude=22.0, coupling=coupling), size, {}, whole)
+    loaded = NeuralGalaxy.load(whole)
+    assert loaded.identity == galaxy.identity == loaded.population.coupling.galaxies
+    assert loaded.population.magnitude == 22.0
+    u = jnp.linspace(-1, 1, len(coupling.names))
+    np.testing.assert_array_equal(loaded.population.coupling.flow.transform(u), coupling.flow.transform(u))
+    arrays, card = read_weights(whole)
+    first = next(name for name in arrays if name.startswith("decoder"))
+    write_weights({**arrays, first: arrays[first] + 1}, card, whole)
+    with pytest.raises(ValueError, match="learned with other galaxies"):
+        NeuralGalaxy.load(whole)
 
 
 def test_files_that_are_not_weights_are_named(path, tmp_path):
