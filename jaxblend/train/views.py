@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float, PRNGKeyArray
+from jaxtyping import Array, Complex, Float, Key
 
 from jaxblend.simulation.morphology.light import smooth_transform, structured_brightness
 from jaxblend.simulation.morphology.own_frame import own_frame
@@ -71,7 +71,7 @@ def draw_view(key, side: int) -> View:
     return view_of(draw_structure(keys[0]), keys[1:], side)
 
 
-def view_of(galaxy: Structure, keys: PRNGKeyArray, side: int) -> View:
+def view_of(galaxy: Structure, keys: Key[Array, "4"], side: int) -> View:
     """A galaxy, seen at random: four keys say how."""
     frame = own_frame(galaxy)
     pixel, fwhm = (_log_uniform(k, ends) for k, ends in zip(keys[:2], (SAMPLING, _FWHM), strict=True))

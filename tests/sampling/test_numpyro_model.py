@@ -289,7 +289,8 @@ def test_a_conditioned_site_is_fixed_and_counts(model):
 # Populations that are drawn
 
 
-TRACED = [f.name for f in dataclasses.fields(jb.Population) if "colour_scatter" not in f.name or "bulge" in f.name]
+NUMBERS = [f.name for f in dataclasses.fields(jb.Population) if f.name != "coupling"]
+TRACED = [name for name in NUMBERS if "colour_scatter" not in name or "bulge" in name]
 
 
 def test_a_population_may_be_traced(obs):
