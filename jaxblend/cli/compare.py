@@ -68,7 +68,7 @@ class Compare:
             console.print(f"Left out: {name}. {lack}", soft_wrap=True, highlight=False, markup=False)
         blends = self._blends(console)
         self.out.mkdir(parents=True, exist_ok=True)
-        shown, seconds, evaluations, notes = {}, {}, {}, []
+        shown, seconds, evaluations, reports, notes = {}, {}, {}, {}, []
         with progress_bar(console) as progress:
             for name, deblender in deblenders.items():
                 track = partial(progress.track, total=len(blends), description=name)
@@ -76,8 +76,9 @@ class Compare:
                 evaluations[name] = self.evaluation.evaluate(run.results, blends)
                 shown[name], seconds[name] = run.results[: self.gallery], _median(run)
                 notes += [f"{name} failed on {len(run.errors)} blends: {list(run.errors)}."] if run.errors else []
+                reports[name] = evaluations[name].write(self.out / name)["report"]
         with doing(console, "writing and drawing"):
-            files = self._write(blends, shown, seconds, evaluations, notes)
+            files = self._write(blends, shown, seconds, evaluations, notes) | reports
         console.print(short_table(evaluations, title=f"{len(blends)} blends (± one standard deviation)"))
         say_files(console, self.out, files)
 
@@ -113,8 +114,6 @@ class Compare:
         files |= draw(evaluations, self.out)
         if self.gallery:
             files |= draw_galleries(blends[: self.gallery], shown, evaluations, self.out)
-        for name, evaluation in evaluations.items():
-            files[name] = evaluation.write(self.out / name)["report"]
         files["options"] = write_json(described("compare", self), self.out / "options.json")
         return files
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -37,7 +37,7 @@ class Simulate(BlendOptions):
     """
 
     out: Path = Path("jaxblend-simulated")
-    """Folder for the blends; made if it is not there."""
+    """Folder for the blends; made if it is not there. Blends that an earlier run left in it are replaced."""
 
     format: Literal["npz", "fits", "hdf5"] = "npz"
     """A file per blend, NumPy's or FITS, or one HDF5 file of all."""
@@ -55,6 +55,7 @@ class Simulate(BlendOptions):
                 blends = (seen[index] for seen in drawn)
                 counted = progress.track(blends, total=self.n, description=f"simulating {survey.name}")
                 written = self._write(iter(counted), folders[-1])
+                _remove_others(folders[-1], written.values())
                 files |= {f"{survey.name} {name}": path for name, path in written.items()}
         files["options"] = self._write_options()
         say_files(console, self.out, _first_and_last(files))
@@ -62,12 +63,13 @@ class Simulate(BlendOptions):
 
     def _write(self, blends: Iterator[Blend], folder: Path) -> dict[str, Path]:
         """The blends of one survey."""
+        from jaxblend.cli.stored import HDF5_NAME
         from jaxblend.io.hdf5 import BlendFile, write_blends
         from jaxblend.simulation.truth import stack_truths
 
         if self.format == "hdf5":
             at_seeds = (replace(blend, positions=blend.seeds) for blend in blends)
-            path = write_blends(at_seeds, folder / "blends.h5")
+            path = write_blends(at_seeds, folder / HDF5_NAME)
             with BlendFile(path) as stored:
                 return {"blends": path, **_write_truth(stored.truth, folder)}
         files, truths = {}, []
@@ -103,6 +105,15 @@ def _write_truth(truth: QTable, folder: Path) -> dict[str, Path]:
 
     names: tuple[Any, ...] = ("truth.parquet", "truth.ecsv")
     return {name: write_table(truth, folder / name) for name in names}
+
+
+def _remove_others(folder: Path, written: Iterable[Path]) -> None:
+    """Remove blends and truths of an earlier run, which would be read as if they were of this one."""
+    from jaxblend.cli.stored import BLENDS, TRUTHS
+
+    found = {path for name in (*BLENDS, *TRUTHS) for path in folder.glob(name)}
+    for path in found - set(written):
+        path.unlink()
 
 
 def _first_and_last(files: dict[str, Path], most: int = 8) -> dict[str, Path]:

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
     from jaxblend.io.stored import StoredBlend
 
-__all__ = ["number_of", "read_blends", "read_truth", "split"]
+__all__ = ["BLENDS", "HDF5_NAME", "TRUTHS", "number_of", "read_blends", "read_truth", "split"]
 
 HDF5 = (".h5", ".hdf5")
 EXPECTED = "expected blends.h5 or the folder of blends and truth that jaxblend simulate writes"
 TRUTHS = ("truth.parquet", "truth.ecsv", "truth.fits")
 IMAGES = ("blend_*.npz", "blend_*.fits")
+HDF5_NAME = "blends.h5"
+BLENDS = (HDF5_NAME, *IMAGES)
 
 
 def read_truth(path: Path) -> list[Any]:
@@ -50,8 +52,10 @@ def read_blends(path: Path) -> list[StoredBlend]:
         If there are none, or they cannot be read.
     """
     if path.is_dir():
-        inside = path / "blends.h5"
-        return _read_hdf5(inside) if inside.is_file() else _read_folder(path)
+        kinds = [name for name in BLENDS if any(path.glob(name))]
+        if len(kinds) > 1:
+            raise ValueError(f"{path} has blends of several kinds, {', '.join(kinds)}: leave those of one.")
+        return _read_hdf5(path / HDF5_NAME) if kinds == [HDF5_NAME] else _read_folder(path)
     if not path.exists():
         raise FileNotFoundError(f"There is no file or folder {path}: {EXPECTED}.")
     if path.suffix.lower() not in HDF5:
@@ -94,7 +98,7 @@ def _read_folder(folder: Path) -> list[StoredBlend]:
     from jaxblend.io.tables import read_table
 
     truth = next((folder / name for name in TRUTHS if (folder / name).is_file()), None)
-    files = next((found for found in (sorted(folder.glob(name)) for name in IMAGES) if found), [])
+    files = sorted((path for name in IMAGES for path in folder.glob(name)), key=lambda path: number_of(path) or 0)
     if truth is None or not files:
         inside = sorted(each.name for each in folder.iterdir() if each.is_dir() and (each / "truth.ecsv").is_file())
         several = f" It holds {', '.join(inside)}: name one of them." if inside else ""
@@ -104,7 +108,10 @@ def _read_folder(folder: Path) -> list[StoredBlend]:
     if numbers != list(range(len(files))):
         raise ValueError(f"The blends in {folder} are numbered {numbers[:10]}, expected 0, 1, 2 ...: one is missing.")
     with naming(truth):
-        tables = split(read_table(truth), len(files))
+        table = read_table(truth)
+        if (n := table.meta.get("n_blends", len(files))) != len(files):
+            raise ValueError(f"it is the truth of {n} blends, but {folder} has {len(files)}.")
+        tables = split(table, len(files))
     return [_with_truth(_read_one(path), table) for path, table in zip(files, tables, strict=True)]
 
 
@@ -137,8 +144,10 @@ def _isolated(path: Path) -> Any:
 
 
 def _count(table: QTable) -> int:
+    """Blends of a table: as many as it says, since the last may be empty, but one if all rows are of the first."""
     import numpy as np
 
     if not len(table):
         raise ValueError("it has no rows: there is nothing to compare with.")
-    return int(np.asarray(table["blend"]).max()) + 1
+    last = int(np.asarray(table["blend"]).max())
+    return int(table.meta.get("n_blends", last + 1)) if last else 1

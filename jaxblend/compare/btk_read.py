@@ -33,8 +33,9 @@ class BTKBlend:
         Image in electrons, the weight that of the sky, the PSF at its true scale.
     truth : QTable
         ``id, x, y`` (pixels), ``flux_<band>`` (electrons), ``snr`` and ``blendedness`` in the reference band, which the
-        metadata name. Where BTK's catalogue has magnitudes ``<band>_ab``, the flux is theirs, to infinity, and there is
-        ``mag_<band>``; else it is the sum of the source's own image, which ends with the stamp.
+        metadata name; the S/N is against the noise that there is, of sky alone or of sky and sources. Where BTK's
+        catalogue has magnitudes ``<band>_ab``, the flux is theirs, to infinity, and there is ``mag_<band>``; else it is
+        the sum of the source's own image, which ends with the stamp.
     isolated : (n, C, H, W) array
         Each source alone, without noise.
     positions : (n, 2) array
@@ -97,7 +98,8 @@ def read_blends(batch: Any, rows: Sequence[int], *, psf: Any, photon_noise: bool
             survey=codex.name,
             gain=1.0 if photon_noise else None,
         )
-        truth = _truth(table, positions, isolated, observation, sky=sky, reference=reference)
+        variance = sky[reference] + (isolated[:, reference].sum(axis=0).clip(min=0) if photon_noise else 0.0)
+        truth = _truth(table, positions, isolated, observation, variance=variance, reference=reference)
         yield BTKBlend(observation, truth, isolated, positions)
 
 
@@ -113,7 +115,7 @@ def _checked_psf(psf):
     return tuple(psf)
 
 
-def _truth(table, positions, isolated, observation, *, sky, reference) -> QTable:
+def _truth(table, positions, isolated, observation, *, variance, reference) -> QTable:
     import astropy.units as u
     from astropy.table import QTable
 
@@ -129,6 +131,6 @@ def _truth(table, positions, isolated, observation, *, sky, reference) -> QTable
             flux = 10.0 ** (-0.4 * (magnitude - observation.zero_point[c]))
             truth[f"mag_{band}"] = magnitude * u.ABmag
         truth[f"flux_{band}"] = flux * u.electron
-    truth["snr"] = signal_to_noise(isolated[:, reference], sky[reference])
+    truth["snr"] = signal_to_noise(isolated[:, reference], variance)
     truth["blendedness"] = blendedness(isolated[:, reference])
     return truth

@@ -99,7 +99,7 @@ def stack_truths(truths: Iterable[astropy.table.QTable]) -> astropy.table.QTable
     """Make one table of those of many blends: a first column ``blend`` counts them.
 
     What differs between blends, their shear, becomes columns ``shear_g1, shear_g2``; the other metadata is that of the
-    first blend.
+    first blend, and ``n_blends``, since blends without a source have no row.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def stack_truths(truths: Iterable[astropy.table.QTable]) -> astropy.table.QTable
     for table in tables:
         table.meta = {}
     stacked: Any = vstack(tables)
-    stacked.meta.update(meta)
+    stacked.meta.update(meta, n_blends=len(tables))
     return stacked
 
 
@@ -167,7 +167,8 @@ def blendedness(isolated: np.ndarray) -> np.ndarray:
     isolated = np.asarray(isolated, float)
     own = np.sum(isolated**2, axis=(1, 2))
     overlap = np.sum(isolated * isolated.sum(axis=0), axis=(1, 2))
-    return 1.0 - np.divide(own, overlap, out=np.ones_like(own), where=overlap > 0)
+    # Ripples of drawn images may make the overlap of distant sources a little negative.
+    return np.maximum(1.0 - np.divide(own, overlap, out=np.ones_like(own), where=overlap > 0), 0.0)
 
 
 def _provenance(survey: Survey) -> dict[str, object]:

@@ -108,6 +108,20 @@ def test_blends_that_are_drawn_now_and_a_failure(tmp_path, run, known):
     assert not (tmp_path / "o/gallery.png").exists()
 
 
+def test_what_has_ended_is_written_before_the_rest_is_done(tmp_path, run, blends, monkeypatch):
+    class Killed(Peaks):
+        def separate(self, observation, positions):
+            if observation.image.any():  # the trial is empty
+                raise KeyboardInterrupt
+            return super().separate(observation, positions)
+
+    monkeypatch.setattr(compare, "deblenders", lambda: {"peaks": Peaks, "sep": Killed})
+    with pytest.raises(KeyboardInterrupt):
+        run(blends, "--methods", "peaks", "sep")
+    assert (tmp_path / "o/peaks/table.ecsv").exists()
+    assert not (tmp_path / "o/comparison.ecsv").exists()
+
+
 def test_what_is_not_installed_is_left_out_unless_it_is_asked_for(run, known, blends):
     status, printed = run(blends)
     assert status == 0

@@ -7,7 +7,7 @@ import pytest
 from astropy.table import Table
 
 from jaxblend.cli.main import main
-from jaxblend.cli.stored import read_blends
+from jaxblend.cli.stored import read_blends, read_truth
 from jaxblend.io.npz import read_npz
 from jaxblend.io.tables import read_table, write_table
 
@@ -87,6 +87,43 @@ def test_one_file_holds_the_same_as_many(tmp_path, run):
         for other in (second, third):
             np.testing.assert_array_equal(first.isolated, other.isolated)
             np.testing.assert_array_equal(first.truth["flux_r"].value, other.truth["flux_r"].value)
+
+
+def test_blends_of_an_earlier_run_are_replaced(tmp_path, run):
+    assert run("--n-sources", 1, "--format", "hdf5", "--seed", 5)[0] == 0
+    (tmp_path / "o/notes.txt").write_text("mine")
+    assert run("--n-sources", 1, "--n", 3)[0] == 0
+    assert run("--n-sources", 1)[0] == 0
+    assert len(read_blends(tmp_path / "o")) == 2
+    names = {path.name for path in (tmp_path / "o").iterdir()}
+    assert names == {"blend_0000.npz", "blend_0001.npz", "truth.ecsv", "truth.parquet", "options.json", "notes.txt"}
+
+
+def test_blends_are_read_in_the_order_of_their_numbers(tmp_path, run):
+    small = "--survey", "LSST:r", "--stamp-size", "16", "--max-sources", "1"
+    assert run("--n", 11, small=small)[0] == 0
+    expected = [blend.observation.image for blend in read_blends(tmp_path / "o")]
+    for path in (tmp_path / "o").glob("blend_*.npz"):
+        path.rename(path.with_name(f"blend_{int(path.stem[-4:])}.npz"))  # 10 before 2 in the order of names
+    for blend, image in zip(read_blends(tmp_path / "o"), expected, strict=True):
+        np.testing.assert_array_equal(blend.observation.image, image)
+
+
+def test_folders_that_do_not_hold_together_are_refused(tmp_path, run):
+    assert run("--n-sources", 1)[0] == 0
+    (tmp_path / "o/blend_0001.npz").unlink()
+    with pytest.raises(ValueError, match=r"it is the truth of 2 blends, but .* has 1\."):
+        read_blends(tmp_path / "o")
+    (tmp_path / "o/blend_0000.fits").touch()
+    with pytest.raises(ValueError, match=r"has blends of several kinds, blend_\*\.npz, blend_\*\.fits"):
+        read_blends(tmp_path / "o")
+
+
+def test_the_truth_counts_blends_without_sources(tmp_path, run):
+    small = "--survey", "LSST:r", "--n", "3", "--stamp-size", "24", "--seed", "1"
+    assert run("--layout", "density", "per_arcmin2=300", "allow_empty=yes", small=small)[0] == 0
+    for name in ("truth.ecsv", "truth.parquet"):
+        assert [len(truth) > 0 for truth in read_truth(tmp_path / "o" / name)] == [True, True, False]
 
 
 def test_both_backends_draw_the_same(tmp_path, run):

@@ -12,6 +12,7 @@ import jaxblend as jb
 from jaxblend.compare import SEP, BTKDeblender, Jaxblend, Peaks, blends_from_btk, blends_to_btk
 from jaxblend.compare.btk_plain import make_wcs, stamp_size
 from jaxblend.forward.psf_images import effective_psf
+from jaxblend.simulation import Artefacts, VaryingPSF
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +22,13 @@ def survey():
 
 @pytest.fixture(scope="module")
 def blends(survey):
-    options = {"n_sources": 2, "stamp_size": 40, "max_offset": 2.0, "variance": "sky"}  # all that the toolkit knows
-    return list(jb.simulate_blends(survey, 3, key=jax.random.key(4), **options))
+    return simulated(survey, 3)
+
+
+def simulated(survey, n, **options):
+    """All that the toolkit knows is the variance of the sky."""
+    options = {"n_sources": 2, "stamp_size": 40, "max_offset": 2.0, "variance": "sky"} | options
+    return list(jb.simulate_blends(survey, n, key=jax.random.key(4), **options))
 
 
 @pytest.fixture
@@ -49,9 +55,38 @@ def test_blends_come_back_as_they_went(batch, blends):
         np.testing.assert_allclose(back.observation.zero_point, blend.observation.zero_point)
         np.testing.assert_array_equal(back.isolated, blend.isolated)
         np.testing.assert_allclose(back.positions, blend.positions, atol=1e-6)
-        for name in ("flux_g", "mag_r", "snr", "blendedness"):
+        for name in ("flux_g", "mag_r", "blendedness"):
             np.testing.assert_allclose(back.truth[name].value, blend.truth[name].value, rtol=1e-5, atol=1e-6)
         assert back.observation.gain.tolist() == [1.0, 1.0]
+
+
+def test_signal_to_noise_is_that_of_the_noise_that_was_added(batch, blends, survey):
+    for back, blend in zip(blends_from_btk(batch, photon_noise=False), blends, strict=True):
+        np.testing.assert_allclose(back.truth["snr"], blend.truth["snr"], rtol=1e-5)
+    of_all = simulated(survey, 3, variance="model")
+    for back, blend in zip(blends_from_btk(batch), of_all, strict=True):
+        np.testing.assert_allclose(back.truth["snr"], blend.truth["snr"], rtol=1e-5)
+
+
+def test_a_batch_has_the_psf_of_its_blends(survey):
+    blends = simulated(survey, 1, psf="moffat")
+    assert isinstance(blends_to_btk(blends, survey, psf="moffat").psf[0], galsim.Moffat)
+    with pytest.raises(ValueError, match=r"blend 0 was drawn with another PSF: give psf="):
+        blends_to_btk(blends, survey)
+
+
+def test_a_psf_for_each_blend_is_refused(survey, blends):
+    with pytest.raises(ValueError, match=r"another for each blend: a batch of BTK has one for all"):
+        blends_to_btk(blends, survey, psf=VaryingPSF(width_scatter=0.1))
+    varied = simulated(survey, 2, psf=VaryingPSF(width_scatter=0.1))
+    with pytest.raises(ValueError, match=r"was drawn with another PSF"):
+        blends_to_btk(varied, survey)
+
+
+def test_masked_pixels_are_refused(survey):
+    blends = simulated(survey, 1, artefacts=Artefacts(dead_pixels=0.01))
+    with pytest.raises(ValueError, match=r"blends \[0\] have masked pixels, of which BTK knows nothing"):
+        blends_to_btk(blends, survey)
 
 
 def test_results_are_evaluated_against_a_batch(batch):
