@@ -12,17 +12,14 @@ from astropy.table import Table, vstack
 
 from benchmarks.reporting import table
 from experiments.deblending import SKIPPED
+from experiments.deblending_blends import MEANINGS, numbers_of_blends
 from jaxblend.evaluation.bins import edges_for
 from jaxblend.evaluation.columns import column
 from jaxblend.evaluation.measures import Measure, columns_of_sources, measures_of_sources
 from jaxblend.evaluation.statistics import ALL, Number, Resampling, numbers_of_sources
 from jaxblend.io.tables import read_table
 
-N_BOOTSTRAP = 200
-OF_DETECTIONS = (
-    Measure("precision", "matched", "mean", "share of detections that have a true source"),
-    Measure("unrecognised", "several", "mean", "share of detections that stand for two or more true sources"),
-)
+RESAMPLING = Resampling(jax.random.key(0), 200)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,14 +58,9 @@ class Found:
         taken = {name: values[there] for name, values in columns.items()}
         return _numbers(taken, chosen, values[there], edges, np.asarray(self.sources["blend"])[there])
 
-    def of_detections(self) -> dict[str, Number]:
-        """Precision, and the share of detections that are unrecognised blends."""
-        placed = self.detections[np.asarray(self.detections["placed"], bool)]
-        columns = {
-            "matched": np.asarray(placed["matched"], float),
-            "several": np.asarray(placed["n_true"], float) > 1,
-        }
-        return _numbers(columns, OF_DETECTIONS, np.zeros(len(placed)), ALL, np.asarray(placed["blend"]))
+    def of_blends(self) -> dict[str, Number]:
+        """Precision and F1, unrecognised blends, and where the light went."""
+        return numbers_of_blends(self.sources, self.detections, RESAMPLING)
 
 
 def read_found(out: Path) -> dict[str, Found]:
@@ -146,8 +138,8 @@ def all_numbers(groups: dict[str, Found], extra: Sequence[Measure] = ()) -> Tabl
     rows = []
     for method, found in groups.items():
         chosen = [*found.measures(), *extra]
-        meaning = {measure.name: measure.meaning for measure in (*chosen, *OF_DETECTIONS)}
-        for name, number in (found.numbers(chosen) | found.of_detections()).items():
+        meaning = {measure.name: measure.meaning for measure in chosen} | MEANINGS
+        for name, number in (found.numbers(chosen) | found.of_blends()).items():
             value, error = (float(f"{each[0]:.4g}") for each in (number.value, number.error))
             rows.append((method, name, value, error, int(number.count[0]), meaning[name]))
     return Table(rows=rows, names=("method", "metric", "value", "error", "count", "meaning"))
@@ -158,5 +150,4 @@ def _stacked(paths: Sequence[Path]) -> Table:
 
 
 def _numbers(columns, measures, values, edges, blend) -> dict[str, Number]:
-    resampling = Resampling(jax.random.key(0), N_BOOTSTRAP)
-    return numbers_of_sources(columns, measures, values=values, edges=edges, blend=blend, resampling=resampling)
+    return numbers_of_sources(columns, measures, values=values, edges=edges, blend=blend, resampling=RESAMPLING)

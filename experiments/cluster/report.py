@@ -79,7 +79,7 @@ def catalog_table(groups: dict[str, Found], *, detections: bool) -> list[str]:
         numbers = found.numbers(list(CATALOG))
         cells = [_cell(numbers, name) for name in CATALOG]
         if detections:
-            counted = found.of_detections()
+            counted = found.of_blends()
             cells[1:1] = [cell(counted.get(name), 1, percent=True) for name in ("precision", "unrecognised")]
         rows.append((method, *cells))
     of_detections = ("precision", "unrecognised blends") if detections else ()

@@ -82,7 +82,7 @@ def catalog_table(groups: dict[str, Found]) -> list[str]:
     """How much is found, and how well it is measured."""
     rows = []
     for method, found in groups.items():
-        numbers, detections = found.numbers(list(CATALOG)), found.of_detections()
+        numbers, detections = found.numbers(list(CATALOG)), found.of_blends()
         cells = [
             cell(numbers.get(name), 1 if name.startswith(PERCENT) else 3, percent=name.startswith(PERCENT))
             for name in CATALOG

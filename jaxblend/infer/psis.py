@@ -34,7 +34,7 @@ def smoothed(log_weights: Float[np.ndarray, " S"]) -> tuple[Float[np.ndarray, " 
     tail = order[-n_tail:]
     cut = max(shifted[order[-n_tail - 1]], np.log(np.finfo(float).tiny)) if n_tail < shifted.size else -np.inf
     excess = np.exp(shifted[tail]) - np.exp(cut)
-    k = np.inf
+    k = np.nan  # of fewer than 5
     if n_tail >= 5 and excess[-1] > 1e-12:
         k, sigma = _pareto(np.maximum(excess, 1e-12 * excess[-1]))  # ties with the cut have none
         quantiles = (np.arange(n_tail) + 0.5) / n_tail

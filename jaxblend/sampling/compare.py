@@ -151,7 +151,7 @@ def compare_models(
                 evidence[i], errors[i] = found["log_evidence"], found["log_evidence_error"]
             else:
                 errors[i] = np.nan
-            if found["k_hat"] > TRUSTED:
+            if not found["k_hat"] <= TRUSTED:
                 _warn_of(hypotheses[i].name, found["k_hat"])
     first = [group[int(np.argmax(evidence[group]))] for group in members]
     odds = np.array([hypotheses[i].odds for i in first])
@@ -168,11 +168,12 @@ def compare_models(
 
 
 def _warn_of(name: str, k: float) -> None:
-    what = (
-        f"has a k-hat of {k:.2f}, above {TRUSTED}: its evidence may be further off than its error says"
-        if np.isfinite(k)
-        else "did not reach its posterior: its evidence is that of the Laplace approximation, of unknown error"
-    )
+    if np.isposinf(k):
+        what = "did not reach its posterior: its evidence is that of the Laplace approximation, of unknown error"
+    elif np.isnan(k):
+        what = "has too few draws to tell whether its evidence can be trusted"
+    else:
+        what = f"has a k-hat of {k:.2f}, above {TRUSTED}: its evidence may be further off than its error says"
     warnings.warn(
         f"importance sampling of the hypothesis {name!r} {what}; more draws (n_draws) may help",
         JaxblendWarning,
@@ -188,6 +189,13 @@ def _fitted(observations, h: Hypothesis) -> Fit:
         raise ValueError(f"hypothesis {h.name!r}: {error}") from None
     if found.outcome is Outcome.FAILED:
         raise ValueError(f"hypothesis {h.name!r} could not be fitted: nothing finite was found")
+    if found.outcome is not Outcome.CONVERGED:
+        warnings.warn(
+            f"the fit of the hypothesis {h.name!r} at {np.round(h.positions, 1).tolist()} has not converged: its "
+            "evidence is too low",
+            JaxblendWarning,
+            stacklevel=3,
+        )
     return found
 
 

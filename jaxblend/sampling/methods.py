@@ -53,7 +53,7 @@ def _importance(fits: Sequence[Fit], keys, s: Settings) -> list[Posterior]:
         evidence = _log_evidence(fit, task, gain)
         return {
             "effective_draws": effective_from_ancestors(drawn.quantities[0, :, : fit.n], swarm.ancestor),
-            "k_hat": max((k_hat(step) for step in steps), default=np.inf) if swarm.reached >= 1 else np.inf,
+            "k_hat": float(np.max([k_hat(step) for step in steps])) if swarm.reached >= 1 else np.inf,
             "plain_k_hat": k_hat(swarm.plain_log_weights),
             "steps": len(steps),
             "log_evidence": evidence,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import jax
@@ -53,7 +54,7 @@ def sample(
         where its k-hat is above 0.7 or fewer than 100 (or a quarter of the) draws are effective, with four times as
         many draws, too. Chains are not taken that disagree (R-hat above 1.05), as they do in modes that none can
         leave, diverge in more than 1 % of their steps, or whose density is not close to that in pixels. What is
-        returned then is the better of the two by importance sampling, with a warning.
+        returned then, or where there is no NumPyro, is the better of the two by importance sampling, with a warning.
     n_draws
         In all, or of each chain; by default 1000 for "laplace" and "svi", 400 for "importance" and 500 for "nuts".
     chains, warmup
@@ -120,10 +121,18 @@ def _sampled(fits: Sequence[Fit], keys, method: str, settings: Settings) -> list
     if method == "auto":
         return _auto(fits, keys, settings)
     found = METHODS[method](fits, keys, settings)
-    if short := [i for i, posterior in enumerate(found) if np.isposinf(_k_hat(posterior))]:
+    if method == "importance" and (short := [i for i, p in enumerate(found) if np.isposinf(_k_hat(p))]):
         warnings.warn(
             f"importance sampling did not reach {_which(short, found)}: the draws are those of a density on the way; "
             'give more (n_draws), or leave method="auto"',
+            JaxblendWarning,
+            stacklevel=3,
+        )
+    if method == "nuts" and (apart := [i for i, p in enumerate(found) if p.diagnostics["r_hat"] > _MIXED]):
+        worst = max(found[i].diagnostics["r_hat"] for i in apart)
+        warnings.warn(
+            f"the chains of {_which(apart, found)} disagree (R-hat up to {worst:.2f}): they are too short (warmup, "
+            "n_draws), or in modes that none can leave, whose shares they do not tell",
             JaxblendWarning,
             stacklevel=3,
         )
@@ -149,12 +158,20 @@ def _auto(fits: Sequence[Fit], keys, settings: Settings) -> list[Posterior]:
             for i, posterior in zip(rows, posteriors, strict=True):
                 found[i] = posterior if better(posterior, found[i]) else found[i]
 
-    again(
-        "importance", 1, lambda now, then: _trusted(now, enough) or _k_hat(now) <= _k_hat(then), n_draws=_MORE * n_draws
-    )
-    again("nuts", 2, lambda now, then: _trusted(now, enough))
-    _warn_of([i for i, p in enumerate(found) if not _trusted(p, enough)], found)
+    again("importance", 1, _better, n_draws=_MORE * n_draws)
+    has_chains = find_spec("numpyro") is not None
+    if has_chains:
+        again("nuts", 2, lambda now, then: _trusted(now, enough))
+    _warn_of([i for i, p in enumerate(found) if not _trusted(p, enough)], found, has_chains)
     return found
+
+
+def _better(now: Posterior, then: Posterior) -> bool:
+    """Of two runs of importance sampling: the one whose weights are sound, of two such that of more effective draws."""
+    sound = [_k_hat(p) <= TRUSTED for p in (now, then)]
+    if all(sound):
+        return now.diagnostics["effective_draws"] >= then.diagnostics["effective_draws"]
+    return sound[0] or not (sound[1] or _k_hat(now) > _k_hat(then))
 
 
 def _trusted(posterior: Posterior, enough: float) -> bool:
@@ -171,11 +188,12 @@ def _k_hat(posterior: Posterior) -> float:
     return posterior.diagnostics.get("k_hat", -np.inf)
 
 
-def _warn_of(doubtful: list[int], found: list[Posterior]) -> None:
+def _warn_of(doubtful: list[int], found: list[Posterior], has_chains: bool) -> None:
     if doubtful:
+        method = "any method" if has_chains else "importance sampling (for NUTS, pip install 'jaxblend[nuts]')"
         worst = max(doubtful, key=lambda i: _k_hat(found[i]))
         warnings.warn(
-            f"{_which(doubtful, found)} cannot be trusted by any method, see the diagnostics: the worst has k-hat "
+            f"{_which(doubtful, found)} cannot be trusted by {method}, see the diagnostics: the worst has k-hat "
             f"{_k_hat(found[worst]):.2f} and {found[worst].diagnostics['effective_draws']:.0f} effective draws"
             + (f" (number {worst})" if len(found) > 1 else ""),
             JaxblendWarning,

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 
+import equinox as eqx
 import galsim
 import jax
 import numpy as np
@@ -107,6 +108,7 @@ def test_prior_odds_and_alternatives_count(pair):
     [
         ({"k_hat": 0.9}, "k-hat of 0.90, above 0.7", 0.2),
         ({"k_hat": np.inf, "log_evidence": np.nan}, "did not reach its posterior", np.nan),
+        ({"k_hat": np.nan}, "has too few draws to tell", 0.2),
     ],
 )
 def test_evidence_that_cannot_be_trusted_is_warned_of(pair, monkeypatch, change, expected, error):
@@ -120,6 +122,19 @@ def test_evidence_that_cannot_be_trusted_is_warned_of(pair, monkeypatch, change,
         both = jb.compare_models(pair, disks, key=jax.random.key(0))
     np.testing.assert_allclose(both.log_evidence_error, error)
     assert np.isfinite(both.log_evidence).all()
+
+
+def test_a_hypothesis_whose_fit_has_not_converged_is_warned_of(pair, monkeypatch):
+    def stopped(*arguments, **options):
+        found = jb.fit(*arguments, **options)
+        return dataclasses.replace(found, result=eqx.tree_at(lambda r: r.decrement, found.result, np.float32(9.0)))
+
+    monkeypatch.setattr(verb, "fit", stopped)
+    disks = [jb.Hypothesis(name, [MIDDLE], model=jb.Exponential()) for name in "ab"]
+    with pytest.warns(
+        jb.JaxblendWarning, match=r"hypothesis '[ab]' at \[\[.*\]\] has not converged"
+    ):
+        jb.compare_models(pair, disks, method="laplace")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,12 @@ def repeated(fit):
     return {k: jb.sample(fit, key=jax.random.key(k), method="importance") for k in range(100, 112)}
 
 
-def test_the_density_that_is_sampled_is_that_in_pixels(fit):
+@pytest.mark.parametrize("weights", ["even", "masked and uneven"])
+def test_the_density_that_is_sampled_is_that_in_pixels(fit, observation, weights):
+    if weights != "even":
+        share = np.random.default_rng(1).uniform(0.5, 1.5, observation.image.shape)
+        share[:, 10:13, 16:19] = 0  # a hole between the two
+        fit = jb.fit(observation.replace(weight=observation.weight * share), fit.positions)
     task = Task.of(fit)
     z = np.random.default_rng(0).normal(size=(60, task.centre.size)).astype(np.float32)
     z[0] = 0
@@ -301,6 +306,32 @@ def test_auto_keeps_what_it_had_where_chains_disagree(fit, draws, monkeypatch):
     with pytest.warns(jb.JaxblendWarning, match=r"this posterior cannot be trusted .* k-hat 0.90 and 300 effective"):
         posterior = jb.sample(fit, key=jax.random.key(0))
     assert posterior.method == "importance"
+
+
+def test_auto_does_without_numpyro(fit, draws, monkeypatch):
+    found = {"k_hat": 0.9, "effective_draws": 300, "density_error": 0.0}
+    doubtful = dataclasses.replace(draws["importance"], diagnostics=found)
+    monkeypatch.setattr(verb, "METHODS", {"importance": lambda fits, keys, settings: [doubtful] * len(fits)})
+    monkeypatch.setattr(verb, "find_spec", lambda name: None)
+    with pytest.warns(jb.JaxblendWarning, match=r"cannot be trusted by importance .* pip install 'jaxblend\[nuts\]'"):
+        assert jb.sample(fit, key=jax.random.key(0)).method == "importance"
+
+
+def test_chains_that_disagree_are_warned_of(fit, draws, monkeypatch):
+    apart = dataclasses.replace(draws["nuts"], diagnostics=draws["nuts"].diagnostics | {"r_hat": 1.7})
+    monkeypatch.setitem(verb.METHODS, "nuts", lambda fits, keys, settings: [apart, draws["nuts"]])
+    with pytest.warns(jb.JaxblendWarning, match=r"the chains of 1 of 2 posteriors disagree \(R-hat up to 1.70\)"):
+        jb.sample_batch([fit, fit], key=jax.random.key(0), method="nuts")
+
+
+@pytest.mark.parametrize(("first", "second", "kept"), [((0.6, 90), (0.5, 60), 0), ((0.6, 90), (0.8, 900), 0)])
+def test_of_two_sound_runs_the_one_with_more_draws_is_better(draws, first, second, kept):
+    runs = [
+        dataclasses.replace(draws["importance"], diagnostics={"k_hat": k, "effective_draws": n})
+        for k, n in (first, second)
+    ]
+    assert verb._better(runs[1], runs[0]) == bool(kept)
+    assert verb._better(runs[0], runs[1]) != bool(kept)
 
 
 @pytest.mark.parametrize(("more", "kept"), [(0.8, 0.8), (1.2, 0.9), (np.inf, 0.9)])
