@@ -90,6 +90,7 @@ def _table(rows):
 
 def _line(rows, own_rates):
     first, rates, sampler = rows[0], _rates(rows), SAMPLERS[rows["sampler"][0]]
+    middle = rows[np.argsort(rows["min_ess"])[(len(rows) - 1) // 2]]
     return (
         sampler.label,
         f"{sampler.model}, {first['parameters']}, {sampler.precision}",
@@ -100,7 +101,7 @@ def _line(rows, own_rates):
         f"{np.median(rows['divergences']):.0f}",
         f"{np.median(rows['r_hat']):.3f}",
         f"{np.median(rows['median_ess']):.0f}",
-        f"{np.median(rows['min_ess']):.0f} ({first['worst']})",
+        f"{middle['min_ess']:.0f} ({middle['worst']})",
         *(f"{rate:.3g}" for rate in rates),
         " / ".join(f"{a / b:.3g}" for a, b in zip(own_rates, rates, strict=True)),
         len(rows),

@@ -117,7 +117,7 @@ def _pictures(name: str, groups, ranks, joint, folder: Path) -> None:
 
 
 def quantiles(groups: dict[str, Table]) -> Table:
-    """A row per source and method: what is needed to make the tables again."""
+    """A row per source and method: what ranks and TARP are made of, from as many draws of each."""
     parts = []
     for name, found in groups.items():
         columns = [c for c in found.colnames if c.startswith(("pit_", "tarp_"))]
