@@ -1,6 +1,7 @@
 """How complete and how pure is detection? Counts of pairs that `jaxblend.metrics.matching.match` made.
 
-All of it runs inside ``jax.jit``. A share of nothing is NaN.
+All of it runs inside ``jax.jit``. A share of nothing is NaN. Precision, recall and their harmonic mean are those of
+information retrieval (van Rijsbergen 1979, Information Retrieval, chapter 7); astronomers say purity and completeness.
 """
 
 from __future__ import annotations

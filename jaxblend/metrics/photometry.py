@@ -26,7 +26,8 @@ __all__ = [
     "residual_summary",
 ]
 
-NMAD = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
+# Standard deviation of a normal distribution over its median absolute deviation (Hampel 1974, JASA 69, 383).
+NMAD = 1.4826
 
 
 class ResidualSummary(NamedTuple):

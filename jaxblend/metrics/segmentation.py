@@ -2,11 +2,14 @@
 
 The Blending ToolKit [1] takes the pixels above three standard deviations of the noise, which is `threshold_mask`: what
 could be seen. `brightest_mask` is our own, and knows nothing of the noise: where the light is. The second serves to
-compare surveys, the first to compare with detection at a threshold.
+compare surveys, the first to compare with detection at a threshold. Intersection over union is Jaccard's index [2],
+twice the intersection over the sum Dice's [3].
 
 References
 ----------
 .. [1] Mendoza et al. 2025, Open J. Astrophys. 8, doi:10.33232/001c.129699; ``btk.metrics.utils.get_segmentation``.
+.. [2] Jaccard 1912, New Phytologist 11, 37.
+.. [3] Dice 1945, Ecology 26, 297.
 """
 
 from __future__ import annotations

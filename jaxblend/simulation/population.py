@@ -15,6 +15,7 @@ References
 .. [5] Bouwens et al. 2014, ApJ 793, 115: ultraviolet slopes of star-forming galaxies.
 .. [6] Madau 1995, ApJ 441, 18: absorption by intergalactic hydrogen.
 .. [7] Bahcall & Soneira 1980, ApJS 44, 73: star counts rise more slowly than galaxy counts at high latitude.
+.. [8] Pecaut & Mamajek 2013, ApJS 208, 9: effective temperatures of dwarfs.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def draw_population(
     min_magnitude, max_magnitude : float
         Range of the i magnitude.
     star_fraction : float
-        Probability that a source is a star.
+        Probability that a source is a star. It depends on the galactic latitude and the depth: the default is a round
+        number for blends at high latitude, not one of a field.
 
     Returns
     -------
@@ -271,6 +273,6 @@ def _transmission(rest: np.ndarray, redshift: np.ndarray) -> np.ndarray:
 
 
 def _star_spectra(rng: np.random.Generator, n: int, wavelength: np.ndarray) -> np.ndarray:
-    """Draw black bodies between 3000 and 7500 K, uniform in the logarithm: M to F dwarfs, without their lines."""
+    """Draw black bodies between 3000 and 7500 K, uniform in the logarithm: M to F dwarfs [8], without lines."""
     temperature = np.exp(rng.uniform(np.log(3000.0), np.log(7500.0), (n, 1)))
     return wavelength**-3.0 / np.expm1(PLANCK_WAVELENGTH / (wavelength * temperature))
