@@ -205,7 +205,7 @@ def _population(config: Config, out: Path, console: Console) -> dict[str, Path]:
     from jaxblend.nets.galaxy import NeuralGalaxy
     from jaxblend.nets.storage import add_population
     from jaxblend.priors import Population
-    from jaxblend.train.coupling import BANDS, coupled_galaxies, coupling_loss, gain
+    from jaxblend.train.coupling import BANDS, BROAD, coupled_galaxies, coupling_loss, gain, with_broad
     from jaxblend.train.loop import trained
     from jaxblend.train.morphology import make
 
@@ -219,16 +219,20 @@ def _population(config: Config, out: Path, console: Console) -> dict[str, Path]:
         galaxies = coupled_galaxies(model, galaxy, coupling.names, jax.random.fold_in(seed, 1), side=side, n=n)
     tenth, batch_size = -(-n // 10), config.population_training.batch_size
     unseen, seen = galaxies[:tenth], galaxies[tenth:]
-    loss = eqx.Partial(partial(coupling_loss, batch_size=batch_size), galaxies=seen)
-    held_out = eqx.Partial(partial(coupling_loss, batch_size=max(batch_size, JUDGED)), galaxies=unseen)
+    mixed = [with_broad(some, jax.random.fold_in(seed, 2 + i)) for i, some in enumerate((seen, unseen))]
+    loss = eqx.Partial(partial(coupling_loss, batch_size=batch_size), galaxies=mixed[0])
+    held_out = eqx.Partial(partial(coupling_loss, batch_size=max(batch_size, JUDGED)), galaxies=mixed[1])
     coupling, state = run(coupling, loss, config.population_training, folder, console, held_out)
     better, error = gain(coupling, unseen)
+    worse = -gain(coupling, jax.random.normal(jax.random.fold_in(seed, HELD_OUT), unseen.shape))[0]
     console.print(f"held-out galaxies: {better:.2f} ± {error:.2f} nats better than without the coupling")
+    console.print(f"galaxies that follow no relations: {worse:.2f} nats worse")
     about = {
-        "data": f"drawn galaxies with the built-in population of the simulation, in {[list(dict(b)) for b in BANDS]}",
+        "data": f"drawn galaxies with the built-in population of the simulation, in {[list(dict(b)) for b in BANDS]}; a "
+        f"share of {BROAD} follow no relations but those of the population without a coupling",
         "config": {name: value for name, value in asdict(config).items() if name.startswith("population")},
         "versions": _versions(*VERSIONS, "surveycodex"),
-        "figures": {"gain": better, "gain_error": error, "steps": int(state.step)},
+        "figures": {"gain": better, "gain_error": error, "loss_of_broad": worse, "steps": int(state.step)},
     }
     path = add_population(Population(coupling=coupling), config.population, about, path)
     return {"galaxy": path, **history(state, folder, "nats of a galaxy")}

@@ -21,7 +21,7 @@ from jaxblend.simulation.population import draw_galaxies
 from jaxblend.train.latents import in_portions
 from jaxblend.train.views import conditions, noisy_image, view_of
 
-__all__ = ["BANDS", "coupled_galaxies", "coupling_loss", "gain"]
+__all__ = ["BANDS", "BROAD", "coupled_galaxies", "coupling_loss", "gain", "with_broad"]
 
 # Colours are principal components of what bands there are: each set has its share of the galaxies.
 BANDS = (
@@ -31,6 +31,8 @@ BANDS = (
     (("Euclid_VIS", None), ("Euclid_NISP", None)),
 )
 _MIDDLE = "i"  # of the magnitudes that are drawn
+#: Share of galaxies to train on that follow none of the relations, but those of the population without a coupling.
+BROAD = 0.25
 
 
 def coupled_galaxies(
@@ -61,6 +63,18 @@ def coupled_galaxies(
     whitened = partial(_whitened, galaxy, names, rng)
     found = [whitened(bands, z[rows], share[rows]) for bands, rows in zip(BANDS, parts, strict=True)]
     return jnp.asarray(np.concatenate(found)[rng.permutation(n)], float)
+
+
+def with_broad(galaxies: Float[Array, "n D"], key) -> Float[Array, "m D"]:
+    """Galaxies, and so many from the population without a coupling that they are `BROAD` of all.
+
+    Galaxies elsewhere need not follow the relations of those that are drawn here. A density that has learned both is
+    nowhere much below the broad one, so that little is lost where the relations are wrong.
+    """
+    n = round(len(galaxies) * BROAD / (1 - BROAD))
+    where, order = jax.random.split(key)
+    both = jnp.concatenate([galaxies, jax.random.normal(where, (n, galaxies.shape[1]), galaxies.dtype)])
+    return jax.random.permutation(order, both)
 
 
 def coupling_loss(coupling: Coupling, key, *, galaxies: Float[Array, "n D"], batch_size: int):
