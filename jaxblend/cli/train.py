@@ -228,8 +228,8 @@ def _population(config: Config, out: Path, console: Console) -> dict[str, Path]:
     console.print(f"held-out galaxies: {better:.2f} ± {error:.2f} nats better than without the coupling")
     console.print(f"galaxies that follow no relations: {worse:.2f} nats worse")
     about = {
-        "data": f"drawn galaxies with the built-in population of the simulation, in {[list(dict(b)) for b in BANDS]}; a "
-        f"share of {BROAD} follow no relations but those of the population without a coupling",
+        "data": f"drawn galaxies with the built-in population of the simulation, in {[list(dict(b)) for b in BANDS]}; "
+        f"a share of {BROAD} follow no relations but those of the population without a coupling",
         "config": {name: value for name, value in asdict(config).items() if name.startswith("population")},
         "versions": _versions(*VERSIONS, "surveycodex"),
         "figures": {"gain": better, "gain_error": error, "loss_of_broad": worse, "steps": int(state.step)},

@@ -131,9 +131,7 @@ def test_a_hypothesis_whose_fit_has_not_converged_is_warned_of(pair, monkeypatch
 
     monkeypatch.setattr(verb, "fit", stopped)
     disks = [jb.Hypothesis(name, [MIDDLE], model=jb.Exponential()) for name in "ab"]
-    with pytest.warns(
-        jb.JaxblendWarning, match=r"hypothesis '[ab]' at \[\[.*\]\] has not converged"
-    ):
+    with pytest.warns(jb.JaxblendWarning, match=r"hypothesis '[ab]' at \[\[.*\]\] has not converged"):
         jb.compare_models(pair, disks, method="laplace")
 
 
