@@ -23,7 +23,7 @@ from benchmarks.peers.compile_time import CompileClock
 from benchmarks.peers.timing import median_seconds, timed
 from benchmarks.reporting import RESULTS, provenance, table
 from benchmarks.roofline import Cost, Peak, cost, measured_peak
-from jaxblend.fitting.batch import reference_band
+from jaxblend.fitting.buckets import reference_band
 from jaxblend.fitting.prepare import Item, prepare
 from jaxblend.fitting.solve import compute
 from jaxblend.forward.render import render

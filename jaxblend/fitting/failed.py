@@ -21,13 +21,18 @@ def failed_fit(observations, positions, message: str, reference: int, **options)
     Raises what ``prepare`` raises where even blank images cannot be fitted: then the fault is not the blend's.
     """
     n = max(len(positions), 1) if np.ndim(positions) == 2 else 1
-    blank = tuple(o.replace(weight=np.ones_like(o.weight), image=np.zeros_like(o.image)) for o in observations)
+    blank = tuple(o.replace(weight=_somehow(o.weight), image=np.zeros_like(o.image)) for o in observations)
     item = prepare(blank, np.repeat(_middle(blank), n, axis=0), **options)
     shapes = eqx.filter_eval_shape(compute, item, reference)
     result, summary, _ = jax.tree.map(_nothing, shapes)
     fit = Fit.of(observations, item, result, summary, reference=reference, keep=True)
     # Nothing can be drawn of it: it is kept without images, like a fit whose images were let go.
     return dataclasses.replace(fit, observations=(), item=None, context={**fit.context, "message": message})
+
+
+def _somehow(weight: np.ndarray) -> np.ndarray:
+    """The weight itself where every band has some, which is as deep as the zero point says."""
+    return weight if np.any(weight > 0, axis=(1, 2)).all() else np.ones_like(weight)
 
 
 def _middle(observations) -> np.ndarray:

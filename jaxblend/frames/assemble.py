@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from jaxblend.fitting.bands import Bands
-from jaxblend.fitting.batch import reference_band
+from jaxblend.fitting.buckets import reference_band
 from jaxblend.fitting.catalog import noise_settings, settings
 from jaxblend.forward.galaxies import AbstractGalaxy
 from jaxblend.forward.observation import Observation

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from jaxblend.fitting.arguments import check_depth, check_kinds
 from jaxblend.fitting.bands import Bands
-from jaxblend.fitting.batch import reference_band
+from jaxblend.fitting.buckets import reference_band
 from jaxblend.fitting.prepare import Item, prepare, zero_points_of
 from jaxblend.fitting.result import Fit
 from jaxblend.forward.galaxies import AbstractGalaxy, BulgeDisk
