@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jaxblend.errors import JaxblendWarning
     from jaxblend.evaluation import Evaluation, evaluate
     from jaxblend.fitting import Fit, fit, fit_batch
+    from jaxblend.fitting.encode import encode, encode_batch
     from jaxblend.forward.frame import Frame
     from jaxblend.forward.free_form import FreeForm
     from jaxblend.forward.galaxies import BulgeDisk, DeVaucouleurs, Exponential, Sersic, Star
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from jaxblend.frames import deblend
     from jaxblend.infer.flags import Flag, Outcome, decode_flags
     from jaxblend.io.surveys import get_survey
+    from jaxblend.nets.deblending_encoder import DeblendingEncoder
     from jaxblend.nets.galaxy import NeuralGalaxy
     from jaxblend.priors import Population, Prior, population_prior
     from jaxblend.sampling import (
@@ -62,6 +64,7 @@ _HOMES = {
     "jaxblend.errors": ("JaxblendWarning",),
     "jaxblend.evaluation": ("Evaluation", "evaluate"),
     "jaxblend.fitting": ("Fit", "fit", "fit_batch"),
+    "jaxblend.fitting.encode": ("encode", "encode_batch"),
     "jaxblend.forward.frame": ("Frame",),
     "jaxblend.forward.free_form": ("FreeForm",),
     "jaxblend.forward.galaxies": ("BulgeDisk", "DeVaucouleurs", "Exponential", "Sersic", "Star"),
@@ -71,6 +74,7 @@ _HOMES = {
     "jaxblend.frames": ("deblend",),
     "jaxblend.infer.flags": ("Flag", "Outcome", "decode_flags"),
     "jaxblend.io.surveys": ("get_survey",),
+    "jaxblend.nets.deblending_encoder": ("DeblendingEncoder",),
     "jaxblend.nets.galaxy": ("NeuralGalaxy",),
     "jaxblend.priors": ("Population", "Prior", "population_prior"),
     "jaxblend.sampling.numpyro_model": ("numpyro_model",),
@@ -102,6 +106,7 @@ __all__ = [  # noqa: RUF022 (names are resolved below; in the order of a user's 
     "BulgeDisk", "Sersic", "Exponential", "DeVaucouleurs", "Star", "FreeForm", "NeuralGalaxy",
     "Population", "Prior", "population_prior",
     "fit", "fit_batch", "Fit", "Flag", "Outcome", "decode_flags",
+    "encode", "encode_batch", "DeblendingEncoder",
     "numpyro_model",
     "sample", "sample_batch", "Posterior",
     "compare_models", "Hypothesis", "one_or_two", "Comparison",

@@ -29,21 +29,31 @@ NEEDED = "flax", "optax", "orbax.checkpoint", "safetensors"
 DECODER = "morphology", "training", "cosmos"  # what of the configuration a decoder depends on
 FLOW = *DECODER, "flow", "flow_training", "flow_galaxies"
 POPULATION = *FLOW, "population", "population_training", "population_galaxies"
-BEFORE = {"morphology": (), "flow": ("morphology",), "population": ("morphology", "flow")}
-DEPENDS_ON = {"morphology": DECODER, "flow": FLOW, "population": POPULATION}
-TABLES = {"morphology": "training", "flow": "flow_training", "population": "population_training"}
+GLANCE = "sky", "encoder", "glance_training"
+ENCODER = *GLANCE, "encoder_training"
+BEFORE = {
+    "morphology": (),
+    "flow": ("morphology",),
+    "population": ("morphology", "flow"),
+    "glance": (),
+    "encoder": ("glance",),
+}
+DEPENDS_ON = {"morphology": DECODER, "flow": FLOW, "population": POPULATION, "glance": GLANCE, "encoder": ENCODER}
+TABLES = {"morphology": "training"} | {name: f"{name}_training" for name in ("flow", "population", "glance", "encoder")}
 JUDGEMENT = "held_out.json"
 
 
 @dataclass(frozen=True)
 class Train:
-    """Train the prior of galaxy morphologies.
+    """Train the prior of galaxy morphologies, or a deblending encoder.
 
     First the decoder (with the encoder that trains it), then the flow of its latent vectors, in the same folder. The
     second writes galaxy.safetensors, which `jaxblend.NeuralGalaxy.load` reads. The population, how morphologies go with
     magnitudes, sizes and colours, is trained after both and written into that file, too. Each has its learning curve,
-    the first two have pictures. A run that was ended goes on where it was, to the same weights. Another configuration
-    needs another folder; so do more steps, since the learning rate falls over all of them.
+    the first two have pictures. Of an encoder the first pass is trained first (glance), then the second, which writes
+    encoder.safetensors for `jaxblend.DeblendingEncoder.load`. A run that was ended goes on where it was, to the same
+    weights. Another configuration needs another folder; so do more steps, since the learning rate falls over all of
+    them.
 
     For example:
 
@@ -51,9 +61,11 @@ class Train:
         jaxblend train flow --out trained
         jaxblend train population --out trained
         jaxblend train morphology --config larger.toml --out larger
+        jaxblend train glance --out encoder
+        jaxblend train encoder --out encoder
     """
 
-    network: Annotated[Literal["morphology", "flow", "population"], tyro.conf.Positional]
+    network: Annotated[Literal["morphology", "flow", "population", "glance", "encoder"], tyro.conf.Positional]
     """What to train."""
 
     out: Path = Path("jaxblend-trained")
@@ -61,11 +73,13 @@ class Train:
 
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
     """TOML file with tables [morphology], [training], [cosmos], [flow], [flow_training], [population],
-    [population_training]; what it leaves out has its default."""
+    [population_training], [sky], [encoder], [glance_training], [encoder_training]; what it leaves out has its
+    default."""
 
     def run(self, console: Console) -> None:
         """Train, and write what came of it."""
         _check_installed()
+        from jaxblend.cli.train_encoder import train_encoder, train_glance
         from jaxblend.io.atomic import write_json
         from jaxblend.train.config import Config, read_config
 
@@ -76,6 +90,7 @@ class Train:
         files = {"options": write_json(described("train", self) | {"config": asdict(config)}, folder / "options.json")}
         try:
             steps = {"morphology": _morphology, "flow": _flow, "population": _population}
+            steps |= {"glance": train_glance, "encoder": train_encoder}
             files |= steps[self.network](config, self.out, console)
         except FloatingPointError as error:
             raise ValueError(f"{error} in [{TABLES[self.network]}] of --config, and remove {folder}") from error
@@ -86,7 +101,7 @@ class Train:
         for network in BEFORE[self.network]:
             if not _has_checkpoints(self.out / network):
                 raise FileNotFoundError(
-                    f"{self.out / network} has no trained network, which the {self.network} builds on: train it first, "
+                    f"{self.out / network} has no trained network, on which the {self.network} builds: train it first, "
                     f"with jaxblend train {network} --out {self.out}"
                 )
         for network in (*BEFORE[self.network], self.network):

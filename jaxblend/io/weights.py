@@ -19,12 +19,13 @@ _CARD = "card"
 
 def write_weights(arrays: Mapping[str, np.ndarray], card: Mapping[str, Any], path: str | os.PathLike) -> Path:
     """Write named arrays and what is to be known of them; the file appears whole or not at all."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     path = Path(path)
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     with atomic_path(path) as temporary:
-        save_file(plain, temporary, metadata={_CARD: to_json(card)})
+        # Its own files would be for their owner alone.
+        temporary.write_bytes(save(plain, metadata={_CARD: to_json(card)}))
     return path
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from jaxblend.io.atomic import to_json
 from jaxblend.nets.flow import CouplingSize, FlowSize
+from jaxblend.nets.sizes import EncoderSize
+from jaxblend.train.blends import Sky
 from jaxblend.train.cosmos import Cosmos
 from jaxblend.train.loop import Schedule
 from jaxblend.train.morphology import Morphology
@@ -35,6 +37,10 @@ class Config:
         Encoded galaxies that the flow is trained on.
     population, population_training, population_galaxies
         As these three, of the coupling of the latent vector with magnitude, size, ellipticity and colours.
+    sky, encoder
+        Blends that a deblending encoder is trained on, and its networks.
+    glance_training, encoder_training
+        Of its two passes; a batch is one of blends.
     """
 
     morphology: Morphology = dataclasses.field(default_factory=Morphology)
@@ -46,6 +52,10 @@ class Config:
     population: CouplingSize = dataclasses.field(default_factory=CouplingSize)
     population_training: Schedule = dataclasses.field(default_factory=lambda: Schedule(steps=2500, batch_size=128))
     population_galaxies: int = 40_000
+    sky: Sky = dataclasses.field(default_factory=Sky)
+    encoder: EncoderSize = dataclasses.field(default_factory=EncoderSize)
+    glance_training: Schedule = dataclasses.field(default_factory=lambda: Schedule(steps=4000))
+    encoder_training: Schedule = dataclasses.field(default_factory=lambda: Schedule(steps=2000))
 
     def __post_init__(self):
         for name in ("flow_galaxies", "population_galaxies"):

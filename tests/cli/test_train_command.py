@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 
+import jax
 import numpy as np
 import pytest
 
@@ -174,3 +175,45 @@ def test_another_configuration_is_refused_in_the_same_folder(
     printed = refused(network, old, new)
     assert f"out/{where} has a network that was trained with {expected}: give that configuration" in printed
     assert (tmp_path / "out" / network / "options.json").read_text() == before
+
+
+ENCODER = """
+[sky]
+bands = ["r", "i"]
+sources = 2
+reach = 5.0
+[encoder]
+side = 15
+width = 8
+blocks = 1
+[glance_training]
+steps = 8
+batch_size = 4
+every = 4
+[encoder_training]
+steps = 4
+batch_size = 4
+every = 2
+"""
+
+
+@pytest.mark.slow
+def test_training_ends_in_an_encoder_that_can_be_asked(tmp_path, capsys):
+    config = tmp_path / "run.toml"
+    config.write_text(ENCODER)
+    run = ["--config", str(config), "--out", str(tmp_path / "out")]
+    assert main(["train", "encoder", *run]) == 2
+    assert "train it first, with jaxblend train glance" in " ".join(capsys.readouterr().err.split())
+    assert main(["train", "glance", *run]) == 0
+    assert main(["train", "encoder", *run]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "answer: " in printed
+    assert "% in 68% (farthest" in printed
+    assert list(read_table(tmp_path / "out" / "encoder" / "history.ecsv")["step"]) == [2, 4]
+    encoder = jb.DeblendingEncoder.load(tmp_path / "out" / "encoder.safetensors")
+    assert (encoder.bands, encoder.pixel_scale) == (("r", "i"), 0.2)
+    blend = jb.simulate(jb.get_survey("LSST", "r"), key=jax.random.key(0), n_sources=2, stamp_size=32)
+    found = jb.encode(blend.observation, blend.positions, encoder=encoder)
+    assert np.isfinite(found.catalog["flux_r"].value).all()
+    with pytest.raises(SystemExit):
+        main(["train", "everything"])
