@@ -150,4 +150,5 @@ def _count(table: QTable) -> int:
     if not len(table):
         raise ValueError("it has no rows: there is nothing to compare with.")
     last = int(np.asarray(table["blend"]).max())
-    return int(table.meta.get("n_blends", last + 1)) if last else 1
+    about: Any = table.meta  # astropy's types do not know it
+    return int(about.get("n_blends", last + 1)) if last else 1

@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flowjax.bijections import AbstractBijection
 from jaxtyping import Array, Float, Int
 
 from jaxblend.fitting.buckets import Program, in_buckets
@@ -151,7 +152,8 @@ def _field(given: EncoderItem) -> Field:
     def spread(x):
         return jnp.zeros((n, *x.shape[1:]), x.dtype).at[given.bands].set(x)
 
-    whole = Exposure(*map(spread, (exposure.image, exposure.root_weight, exposure.transfer)), exposure.frame)
+    image, root_weight, transfer = map(spread, (exposure.image, exposure.root_weight, exposure.transfer))
+    whole = Exposure(image, root_weight, transfer, exposure.frame)
     positions = exposure.frame.sky_to_pixel(given.item.seeds)
     return Field(whole, given.zero_point, positions, given.item.present, given.prior)
 
@@ -160,14 +162,14 @@ def _result(given: EncoderItem, answer: Normal, reference: int) -> tuple[MapResu
     """The answer in the coordinates of the blend's own bands."""
     blend = given.item.blend()
     there = blend.present
-    own = blend.prior.bijection.bijections[0], given.prior.bijection.bijections[0]
+    own, full = (_before_bounds(prior) for prior in (blend.prior, given.prior))
     entries = _entries(given.bands, len(given.zero_point), given.prior.size)
 
     def carried(u):
-        return own[0].inverse(own[1].transform(u)[entries])
+        return own.inverse(full.transform(u)[entries])
 
     u = jnp.where(there[:, None], jax.vmap(carried)(answer.mean), 0.0)
-    rule = jax.jacfwd(carried)(jnp.zeros(given.prior.size, u.dtype))  # both are affine before the bounds
+    rule = jax.jacfwd(carried)(jnp.zeros(given.prior.size, u.dtype))  # affine
     unit = jnp.eye(given.prior.size, dtype=u.dtype)
     root = jax.vmap(lambda narrow: rule @ jax.scipy.linalg.solve_triangular(narrow, unit, lower=True))(answer.narrow)
     precision = jnp.linalg.inv(root @ jnp.swapaxes(root, 1, 2))
@@ -185,6 +187,12 @@ def _result(given: EncoderItem, answer: Normal, reference: int) -> tuple[MapResu
         rival_hessian=jnp.zeros((0, u.size, u.size), u.dtype),
     )
     return result, summarise(u, blend, reference)
+
+
+def _before_bounds(prior: Prior) -> AbstractBijection:
+    """The affine part of a default prior: its bounds are the same in all bands."""
+    bijection: Any = prior.bijection
+    return bijection.bijections[0]
 
 
 def _entries(bands: Int[Any, " C"], n_bands: int, size: int) -> Int[Array, " D"]:

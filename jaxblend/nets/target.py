@@ -73,8 +73,8 @@ def target_stamps(
         places = _spots(positions - middle[k] + half, side)
         others = known & (jnp.arange(len(known)) != k)
         heat = jnp.stack([places[k], jnp.tensordot(others.astype(places.dtype), places, 1)])
-        cut = (jax.lax.dynamic_slice(x, start, size) for x in (seen, weight))
-        return Target(*cut, heat, told)
+        pixels, share = (jax.lax.dynamic_slice(x, start, size) for x in (seen, weight))
+        return Target(pixels, share, heat, told)
 
     return jax.vmap(one)(jnp.arange(len(positions)))
 

@@ -137,7 +137,7 @@ def draw_training_blend(key: Key[Array, ""], drawing: Drawing) -> TrainingBlend:
     slots, n_bands = drawing.sources, len(drawing.fwhm)
     frame = drawing.frame
     u = jax.random.normal(keys[0], (slots, drawing.prior.size))
-    places = frame.centre + drawing.reach * jax.random.uniform(keys[1], (slots, 2), minval=-1.0)
+    places = jnp.asarray(frame.centre, u.dtype) + drawing.reach * jax.random.uniform(keys[1], (slots, 2), minval=-1.0)
     present = jnp.arange(slots) < jax.random.randint(keys[2], (), 1, slots + 1)
     chance = jax.random.uniform(keys[3], (slots,))
     known = jnp.where(present, chance > _MISSED, chance < _SPURIOUS)
@@ -161,8 +161,8 @@ def _transfer(key, drawing: Drawing) -> Complex[Array, "C Ky Kx"]:
     low, high = np.log(_SEEING)
     factor = jax.random.uniform(common, minval=low, maxval=high) + _OWN_SEEING * jax.random.normal(own, (n,))
     gaussian = jnp.broadcast_to(jax.random.uniform(share, maxval=_GAUSSIAN), (n,))
-    shears = _ROUNDNESS * jax.random.normal(shear, (2, n))
-    return seeing(drawing.fwhm * jnp.exp(factor), gaussian, *shears, drawing.frame)
+    g1, g2 = _ROUNDNESS * jax.random.normal(shear, (2, n))
+    return seeing(drawing.fwhm * jnp.exp(factor), gaussian, g1, g2, drawing.frame)
 
 
 def seeing(
