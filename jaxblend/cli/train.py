@@ -101,7 +101,7 @@ class Train:
         for network in BEFORE[self.network]:
             if not _has_checkpoints(self.out / network):
                 raise FileNotFoundError(
-                    f"{self.out / network} has no trained network, on which the {self.network} builds: train it first, "
+                    f"{self.out / network} has no trained network, which the {self.network} builds on: train it first, "
                     f"with jaxblend train {network} --out {self.out}"
                 )
         for network in (*BEFORE[self.network], self.network):
