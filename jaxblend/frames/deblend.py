@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxblend.detection.combine import combine, psf_fwhm
-from jaxblend.detection.peaks import excesses, matched_filter
+from jaxblend.detection.combine import psf_fwhm
 from jaxblend.detection.sep import detect
 from jaxblend.fitting import fit_batch
 from jaxblend.fitting.arguments import check_kinds
@@ -18,10 +17,10 @@ from jaxblend.forward import checks
 from jaxblend.forward.galaxies import AbstractGalaxy, BulgeDisk
 from jaxblend.forward.observation import Observation
 from jaxblend.frames.assemble import assemble
-from jaxblend.frames.group import apart, group_overlapping
-from jaxblend.frames.rounds import FitBatch, Group, fit_groups, members_of, updated
+from jaxblend.frames.rounds import FitBatch, fit_groups, in_turns, updated
 from jaxblend.frames.scene import Scene
-from jaxblend.frames.source import FrameSource, has_outlines, sources_at, sources_from_table, total_model
+from jaxblend.frames.search_again import add_missed
+from jaxblend.frames.source import FrameSource, has_outlines, sources_from_table
 from jaxblend.frames.stars import tell_stars
 from jaxblend.priors import Population, Prior
 
@@ -123,37 +122,11 @@ def fit_rounds(
     max_group: int,
 ) -> list[FrameSource]:
     """Fit all groups a number of times; stamps grow with the light that the models reveal."""
-    turns = _in_turns(sources, fwhm, max_group)
+    turns = in_turns(sources, fwhm, max_group)
     for _ in range(rounds):
         for groups in turns:
             fits, stamps = fit_groups(observation, sources, groups, fit_batch)
             sources = updated(observation, sources, groups, fits, stamps, fwhm=fwhm)
-    return list(sources)
-
-
-def add_missed(
-    observation: Observation,
-    sources: Sequence[FrameSource],
-    fit_batch: FitBatch,
-    *,
-    fwhm: float,
-    max_group: int,
-    min_snr: float,
-) -> list[FrameSource]:
-    """Add the significant peaks of the residual, and fit the groups that they join or change."""
-    model = total_model(sources, observation.image.shape)
-    residual = matched_filter(combine(observation, observation.image - model), fwhm)
-    known = np.array([source.position for source in sources]).reshape(-1, 2)
-    light = matched_filter(combine(observation, model), fwhm)
-    missed = excesses(residual, light, known, fwhm=fwhm, min_snr=min_snr)
-    if not len(missed):
-        return list(sources)
-    before = {group for groups in _in_turns(sources, fwhm, max_group) for group in groups}
-    sources = [*sources, *sources_at(missed, fwhm)]
-    for groups in _in_turns(sources, fwhm, max_group):
-        changed = [group for group in groups if group not in before]
-        fits, stamps = fit_groups(observation, sources, changed, fit_batch)
-        sources = updated(observation, sources, changed, fits, stamps, fwhm=fwhm)
     return list(sources)
 
 
@@ -202,12 +175,3 @@ def _as_table(observation, detections) -> Table:
             "x and y count from 0 at the centre of the first pixel"
         )
     return table
-
-
-def _in_turns(sources, fwhm, max_group) -> list[list[Group]]:
-    """All groups: lists of those that can be fitted at once."""
-    positions = np.array([source.seed for source in sources]).reshape(-1, 2)
-    footprints = np.array([source.footprint for source in sources]).reshape(-1, 3)
-    labels = group_overlapping(positions, footprints, fwhm, max_size=max_group)
-    groups, turns = members_of(labels), apart(labels, positions, footprints, fwhm)
-    return [[groups[g] for g in np.flatnonzero(turns == turn)] for turn in range(np.max(turns, initial=-1) + 1)]

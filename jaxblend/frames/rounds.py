@@ -10,10 +10,11 @@ from jaxtyping import Float, Int
 
 from jaxblend.fitting.photons import sky_share
 from jaxblend.forward.observation import Observation
+from jaxblend.frames.group import apart, group_overlapping
 from jaxblend.frames.source import Fitted, FrameSource, elliptical_radius, total_model
 from jaxblend.frames.stamps import overlap, stamp_around
 
-__all__ = ["FitBatch", "Group", "fit_groups", "members_of", "pixel_noise", "updated"]
+__all__ = ["FitBatch", "Group", "fit_groups", "in_turns", "members_of", "pixel_noise", "updated"]
 
 FitBatch = Callable[..., Sequence[Any]]
 Group = tuple[int, ...]
@@ -24,6 +25,15 @@ def members_of(labels: Int[np.ndarray, " n"]) -> list[Group]:
     order = np.argsort(labels, kind="stable")
     cuts = np.flatnonzero(np.diff(labels[order])) + 1
     return [tuple(int(i) for i in part) for part in np.split(order, cuts) if len(part)]
+
+
+def in_turns(sources: Sequence[FrameSource], fwhm: float, max_group: int) -> list[list[Group]]:
+    """All groups: lists of those that can be fitted at once."""
+    positions = np.array([source.seed for source in sources]).reshape(-1, 2)
+    footprints = np.array([source.footprint for source in sources]).reshape(-1, 3)
+    labels = group_overlapping(positions, footprints, fwhm, max_size=max_group)
+    groups, turns = members_of(labels), apart(labels, positions, footprints, fwhm)
+    return [[groups[g] for g in np.flatnonzero(turns == turn)] for turn in range(np.max(turns, initial=-1) + 1)]
 
 
 def fit_groups(

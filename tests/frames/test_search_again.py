@@ -1,0 +1,91 @@
+"""What a second search keeps, with a quick linear fit of Gaussians in place of the real one."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from fake_fit import FakeFit, fake_fit, gaussians
+
+from jaxblend.forward.observation import Observation
+from jaxblend.forward.psf import GaussianPSF
+from jaxblend.frames.deblend import fit_rounds
+from jaxblend.frames.search_again import add_missed
+from jaxblend.frames.source import FrameSource, sources_from_table, total_model
+
+SIGMA = 3.0  # pixels, of the galaxies, which are broader than the PSF
+FWHM = 3.0
+OPTIONS = {"fwhm": FWHM, "max_group": 8}
+WHERE = np.array([[30.0, 32.0], [60.0, 60.0], [69.5, 60.0]])
+FLUX = np.array([9000.0, 5000.0, 4000.0])
+
+
+@dataclasses.dataclass
+class Placed(FakeFit):
+    positions: np.ndarray
+
+
+def detected(rows) -> list[FrameSource]:
+    """Some of the galaxies, with the outlines that a detection has."""
+    n, (x, y) = len(WHERE[rows]), WHERE[rows].T
+    outline = {"a": np.full(n, SIGMA), "b": np.full(n, SIGMA), "theta": np.zeros(n), "npix": np.full(n, 110)}
+    return sources_from_table(Table({"x": x, "y": y, **outline}), FWHM)
+
+
+def fitted(observations, positions, *, stars, shift=0.0):
+    """The fluxes of Gaussians, which are then put ``shift`` pixels beside where they should be."""
+    fits = []
+    for observation, where in zip(observations, positions, strict=True):
+        fit = fake_fit(observation, where, sigma=SIGMA)
+        flux = np.stack([fit.catalog[f"flux_{band}"].value for band in observation.bands], 1)
+        images = flux[:, :, None, None] * gaussians(where + np.array([shift, 0]), observation.shape, SIGMA)[:, None]
+        fits.append(Placed(fit.observations, fit.catalog, images, fit.chi2, where))
+    return fits
+
+
+@pytest.fixture
+def observation():
+    light = np.tensordot(FLUX, gaussians(WHERE, (90, 100), SIGMA), 1)
+    image = np.stack([light, 2 * light]) + np.random.default_rng(0).normal(size=(2, 90, 100))
+    return Observation(image, 1.0, GaussianPSF(FWHM * 0.2), pixel_scale=0.2, bands="ri")
+
+
+def flux_of(source):
+    return source.part.image[1].sum()
+
+
+def test_what_a_bad_first_fit_left_is_taken_out_again(observation):
+    def badly(*args, **options):
+        return fitted(*args, **options, shift=4.0)
+
+    looked = []
+
+    def well(observations, positions, *, stars):
+        looked.append(max(map(len, positions)))
+        return fitted(observations, positions, stars=stars)
+
+    first = fit_rounds(observation, detected(slice(None)), badly, rounds=2, **OPTIONS)
+    sources = add_missed(observation, first, well, min_snr=5.0, **OPTIONS)
+    assert max(looked) > len(WHERE) - 1  # pieces were tried, beside the two that overlap
+    assert [source.seed.tolist() for source in sources] == WHERE.tolist()
+    np.testing.assert_allclose([flux_of(source) for source in sources], 2 * FLUX, rtol=0.02)
+
+
+def test_two_that_are_new_do_not_both_have_the_same_light(observation):
+    """Points by the size of the PSF do not overlap; the galaxies that they turn out to be do."""
+    first = fit_rounds(observation, detected(slice(1)), fitted, rounds=2, **OPTIONS)
+    sources = add_missed(observation, first, fitted, min_snr=5.0, **OPTIONS)
+    assert len(sources) == 3
+    new = sorted(sources[1:], key=lambda source: source.seed[0])
+    np.testing.assert_allclose([source.seed for source in new], WHERE[1:], atol=0.5)
+    assert sum(map(flux_of, new)) == pytest.approx(2 * FLUX[1:].sum(), rel=0.02)
+
+
+def test_a_clean_residual_changes_nothing(observation):
+    def not_called(*args, **options):
+        raise AssertionError("there was nothing to fit")
+
+    first = fit_rounds(observation, detected(slice(None)), fitted, rounds=3, **OPTIONS)
+    left = np.asarray(observation.image) - total_model(first, observation.image.shape)
+    assert np.mean(left**2) == pytest.approx(1, abs=0.1)
+    assert add_missed(observation, first, not_called, min_snr=5.0, **OPTIONS) == first
