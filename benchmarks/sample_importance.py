@@ -75,7 +75,8 @@ def report(rows: Table) -> list[str]:
         "",
         '`jb.fit_batch` and `jb.sample_batch(fits, method="importance")` of the same blends, compiled; wall time per '
         "blend, the median of several batches. The fit's error bars and catalogue are not in its time. True positions "
-        f"are given. Good: k-hat below {K_HAT} and at least {ENOUGH} effective draws of the worst quantity.",
+        f"are given. Good: k-hat below {K_HAT} and at least {ENOUGH} effective draws of the worst quantity, "
+        "of 400 draws, the default. k-hat is the largest over steps between densities, not that of one plain step.",
         "",
     ]
     head = ("bands", "sources", "fit, ms", "importance, ms", "ratio", f"k-hat < {K_HAT}",

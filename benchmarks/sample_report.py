@@ -1,5 +1,7 @@
 """The table of NUTS samplers, and what differs among them."""
 
+import textwrap
+
 import numpy as np
 from astropy.table import Table
 
@@ -27,26 +29,33 @@ HEAD = (
     "jaxblend's over this, without / with",
     "runs",
 )
-DIFFERENCES = f"""\
+ABOUT = """\
 ESS: effective sample size (`numpyro.diagnostics.effective_sample_size`) of flux per band, position (both coordinates),
 half-light radius and shear (both components) of every source; ESS/s is the least of them per second, compilation not
 counted. It means little where R-hat is far above 1. On a CPU all chains run one after the other. Medians of runs with
 different keys; of compilation the longest.
 
 What differs:
-
-- jaxblend samples in coordinates in which the Laplace approximation is N(0, 1), and evaluates a stand-in for the
-  objective; with `exact=True` the objective in pixels. Its trees have a depth of at most 8; the others keep NumPyro's
-  default of 10. The warm-up is timed by a call for one draw.
-- {SAMPLERS["unwhitened"].label}: the same model and prior, as `jb.numpyro_model` has them, in pixels and in its
-  physical sites; step size and a diagonal mass matrix adapt as by NumPyro's defaults. Chains begin at jaxblend's fit.
-- scarlet2: a Sersic profile times a spectrum for each source, evaluated at pixel centres in a box of 15 times the size,
-  under scarlet2's model PSF; its flux is that in the box, and it has no bulge. Priors: flat spectrum up to ten times
-  that at the start, normal centre of one pixel, log-normal size (0.5 about the start), flat ellipticity and index (0.5
-  to 6). Chains begin at jaxblend's fit of Sersic profiles; each is a call of its own, which compiles anew.
-- pysersic: Sersic profiles as sums of Gaussians, one band; its own priors about jaxblend's fit, but that of the flux,
-  which is as wide as the flux. Chains begin at the prior's median.
-- {SAMPLERS["sersic"].label}: the profile of these two, with jaxblend's prior."""
+"""
+DIFFERENCES = {
+    "jaxblend": """\
+samples in coordinates in which the Laplace approximation is N(0, 1), and evaluates a stand-in for the
+  objective. Its trees have a depth of at most 8; the others keep NumPyro's default of 10. The warm-up is timed by a
+  call for one draw.""",
+    "sersic": "with Sersic profiles, as the other packages have them, and jaxblend's prior.",
+    "pixels": "with `exact=True`: the objective in pixels, without the stand-in.",
+    "unwhitened": """\
+the same model and prior, as `jb.numpyro_model` has them, in pixels and in its physical sites; step size and a diagonal
+  mass matrix adapt as by NumPyro's defaults. Chains begin at jaxblend's fit.""",
+    "scarlet2": """\
+a Sersic profile times a spectrum for each source, evaluated at pixel centres in a box of 15 times the size, under
+  scarlet2's model PSF; its flux is that in the box, and it has no bulge. Priors: flat spectrum up to ten times that at
+  the start, normal centre of one pixel, log-normal size (0.5 about the start), flat ellipticity and index (0.5 to 6).
+  Chains begin at jaxblend's fit of Sersic profiles; each is a call of its own, which compiles anew.""",
+    "pysersic": """\
+Sersic profiles as sums of Gaussians, one band; its own priors about jaxblend's fit, but that of the flux, which is as
+  wide as the flux. Chains begin at the prior's median.""",
+}
 
 
 def report(rows: Table) -> list[str]:
@@ -59,12 +68,18 @@ def report(rows: Table) -> list[str]:
             lines += [f"{bands[0].upper()}{bands[1:]}:", "", *_table(some), ""]
     failed = rows[rows["reason"] != ""]
     lines += [f"- {_label(row)}, {row['bands']}: not run. {row['reason']}" for row in failed]
-    lines += ["", DIFFERENCES, "", "Measured:", ""]
+    lines += ["", ABOUT, *_differences(set(rows["sampler"])), "", "Measured:", ""]
     return lines + sorted({f"- {_label(row)}: {row['measured']}" for row in rows})
 
 
 def _label(row):
     return SAMPLERS[row["sampler"]].label
+
+
+def _differences(names):
+    """A line for each sampler that has been run."""
+    lines = [f"- {SAMPLERS[name].label}: {text}" for name, text in DIFFERENCES.items() if name in names]
+    return [textwrap.fill(" ".join(line.split()), 120, subsequent_indent="  ") for line in lines]
 
 
 def _goal(rows):
