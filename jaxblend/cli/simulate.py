@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import tyro
 from rich.console import Console
 
 from jaxblend.cli.blends import BlendOptions
 from jaxblend.cli.console import described, progress_bar, say_files
+from jaxblend.cli.inputs import naming
+from jaxblend.cli.overview import GALLERY, SUMMARY, Overview, check_gallery
 
 if TYPE_CHECKING:
+    import numpy as np
     from astropy.table import QTable
 
-    from jaxblend.simulation import Blend
+    from jaxblend.simulation import Blend, Survey
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,10 @@ class Simulate(BlendOptions):
     """Simulate blends, and write each with its truth.
 
     blend_0000.npz, blend_0001.npz ... hold image, weight, PSF and positions, and can be given to `jaxblend fit`; so do
-    .fits files, and blends.h5 holds all blends in one file. truth.parquet and truth.ecsv hold a row per source, with
-    the number of its blend. The folder, or blends.h5, goes to `jaxblend compare` and `jaxblend evaluate`. Of several
-    surveys each has a folder of its own. Blend 7 is the same whatever the number of blends.
+    .fits files, each with its truth, and blends.h5 holds all blends in one file. truth.parquet and truth.ecsv hold a
+    row per source, with the number of its blend; truth.md sums them up, and gallery.png shows the first blends. The
+    folder, or blends.h5, goes to `jaxblend compare` and `jaxblend evaluate`. Of several surveys each has a folder of
+    its own. Blend 7 is the same whatever the number of blends.
 
     For example:
 
@@ -34,6 +39,7 @@ class Simulate(BlendOptions):
         jaxblend simulate --layout density per_arcmin2=60 --n 1000 --format hdf5 --out blends
         jaxblend simulate --layout pair separation=0.4,2 flux_ratio=0.5 --shear 0.02 0 --out pairs
         jaxblend simulate --survey LSST:gri Euclid_VIS --catalog OneDegSq.fits --out blends
+        jaxblend simulate --noise gaussian --noise-correlation correlation.npy --out blends
     """
 
     out: Path = Path("jaxblend-simulated")
@@ -45,8 +51,15 @@ class Simulate(BlendOptions):
     isolated: bool = False
     """Store the noiseless image of each source, too: metrics of images need them. HDF5 always has them."""
 
+    gallery: int = 9
+    """How many blends gallery.png shows, each beside its light without noise; 0 for no picture."""
+
+    noise_correlation: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE [FILE ...]", help_behavior_hint="")] = ()
+    """How noise is correlated, .npy or FITS as for jaxblend fit; with --noise gaussian or sky. White by default."""
+
     def run(self, console: Console) -> None:
         """Draw and write, one blend after the other."""
+        check_gallery(self.gallery)
         surveys, files, folders = self.surveys(), {}, []
         with progress_bar(console) as progress:
             for index, survey in enumerate(surveys):
@@ -62,7 +75,12 @@ class Simulate(BlendOptions):
         console.print(f"Next: {self._next(folders[0])}", soft_wrap=True, highlight=False)
 
     def _write(self, blends: Iterator[Blend], folder: Path) -> dict[str, Path]:
-        """The blends of one survey."""
+        """The blends of one survey, and what is said of them."""
+        overview = Overview(self.gallery)
+        files, truth = self._write_blends(overview.watch(blends), folder)
+        return files | _write_truth(truth, folder) | overview.write(truth, folder)
+
+    def _write_blends(self, blends: Iterator[Blend], folder: Path) -> tuple[dict[str, Path], QTable]:
         from jaxblend.cli.stored import HDF5_NAME
         from jaxblend.io.hdf5 import BlendFile, write_blends
         from jaxblend.simulation.truth import stack_truths
@@ -71,13 +89,13 @@ class Simulate(BlendOptions):
             at_seeds = (replace(blend, positions=blend.seeds) for blend in blends)
             path = write_blends(at_seeds, folder / HDF5_NAME)
             with BlendFile(path) as stored:
-                return {"blends": path, **_write_truth(stored.truth, folder)}
+                return {"blends": path}, stored.truth
         files, truths = {}, []
         for number, blend in enumerate(blends):
             name = f"blend_{number:04d}"
             files[name] = self._write_one(blend, folder / f"{name}.{self.format}")
             truths.append(blend.truth)
-        return files | _write_truth(stack_truths(truths), folder)
+        return files, stack_truths(truths)
 
     def _write_one(self, blend: Blend, path: Path) -> Path:
         from jaxblend.io.fits_blend import write_fits
@@ -87,6 +105,19 @@ class Simulate(BlendOptions):
             return write_fits(blend, path, isolated=self.isolated)
         isolated = blend.isolated if self.isolated else None
         return write_npz(blend.observation, path, positions=blend.seeds, isolated=isolated)
+
+    def _options(self, surveys: Sequence[Survey]) -> dict[str, Any]:
+        return BlendOptions._options(self, surveys) | {"noise_correlation": self._correlation(surveys[0])}
+
+    def _correlation(self, survey: Survey) -> np.ndarray | None:
+        from jaxblend.forward.noise_checks import noise_correlation
+        from jaxblend.io.noise import read_noise_correlation
+
+        if not self.noise_correlation:
+            return None
+        with naming(self.noise_correlation[0]):
+            given = read_noise_correlation(self.noise_correlation, bands=survey.bands)
+            return noise_correlation(given, len(survey.bands))
 
     def _write_options(self) -> Path:
         from jaxblend.io.atomic import write_json
@@ -108,10 +139,10 @@ def _write_truth(truth: QTable, folder: Path) -> dict[str, Path]:
 
 
 def _remove_others(folder: Path, written: Iterable[Path]) -> None:
-    """Remove blends and truths of an earlier run, which would be read as if they were of this one."""
+    """Remove blends, truths and pictures of an earlier run, which would be read as if they were of this one."""
     from jaxblend.cli.stored import BLENDS, TRUTHS
 
-    found = {path for name in (*BLENDS, *TRUTHS) for path in folder.glob(name)}
+    found = {path for name in (*BLENDS, *TRUTHS, SUMMARY, GALLERY) for path in folder.glob(name)}
     for path in found - set(written):
         path.unlink()
 
@@ -121,5 +152,5 @@ def _first_and_last(files: dict[str, Path], most: int = 8) -> dict[str, Path]:
     names = list(files)
     if len(names) <= most:
         return files
-    shown = [*names[:2], *names[-4:]]
+    shown = [*names[:2], *names[-6:]]
     return {name: files[name] for name in shown}

@@ -44,7 +44,7 @@ def read_truth(path: Path) -> list[Any]:
 def read_blends(path: Path) -> list[StoredBlend]:
     """Read all blends of an HDF5 file or of a folder, each with its truth.
 
-    Positions are those of the files; FITS has none, and takes the seeds of the truth, or its true places.
+    Positions are those of the files; with FITS, the seeds of the truth, or its true places.
 
     Raises
     ------
@@ -109,7 +109,8 @@ def _read_folder(folder: Path) -> list[StoredBlend]:
         raise ValueError(f"The blends in {folder} are numbered {numbers[:10]}, expected 0, 1, 2 ...: one is missing.")
     with naming(truth):
         table = read_table(truth)
-        if (n := table.meta.get("n_blends", len(files))) != len(files):
+        about: Any = table.meta  # astropy's types do not know it
+        if (n := about.get("n_blends", len(files))) != len(files):
             raise ValueError(f"it is the truth of {n} blends, but {folder} has {len(files)}.")
         tables = split(table, len(files))
     return [_with_truth(_read_one(path), table) for path, table in zip(files, tables, strict=True)]
@@ -124,23 +125,12 @@ def _with_truth(blend: StoredBlend, truth: Any) -> StoredBlend:
 
 
 def _read_one(path: Path) -> StoredBlend:
-    from jaxblend.io.fits import read_fits
+    from jaxblend.io.fits_blend import read_fits_blend
     from jaxblend.io.npz import read_npz
-    from jaxblend.io.stored import StoredBlend
 
     with naming(path):
-        return read_npz(path) if path.suffix == ".npz" else StoredBlend(read_fits([path]), isolated=_isolated(path))
-
-
-def _isolated(path: Path) -> Any:
-    """Images of the sources in a FITS file, in the order of the truth; None if they were not written."""
-    import numpy as np
-    from astropy.io import fits
-
-    with fits.open(path) as hdus:
-        every: list[Any] = list(hdus)
-        images = {hdu.header["SOURCEID"]: hdu.data for hdu in every if hdu.name.startswith("ISOLATED_")}
-        return np.stack([images[row] for row in sorted(images)]).astype(np.float32) if images else None
+        # What goes with the images are the seeds, and a FITS file gives the true positions.
+        return read_npz(path) if path.suffix == ".npz" else replace(read_fits_blend(path), positions=None)
 
 
 def _count(table: QTable) -> int:

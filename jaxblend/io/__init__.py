@@ -2,6 +2,7 @@
 
 from jaxblend.io.fits import read_fits as read_fits
 from jaxblend.io.fits import read_psf as read_psf
+from jaxblend.io.fits_blend import read_fits_blend as read_fits_blend
 from jaxblend.io.fits_blend import write_fits as write_fits
 from jaxblend.io.hdf5 import BlendFile as BlendFile
 from jaxblend.io.hdf5 import write_blends as write_blends

@@ -13,11 +13,9 @@ import numpy as np
 
 from jaxblend.io.atomic import atomic_path
 from jaxblend.io.stored import StoredBlend, blend_from_arrays, blend_to_arrays
-from jaxblend.simulation.truth import stack_truths, with_seeds
+from jaxblend.simulation.truth import stack_truths, truth_to_store
 
 if TYPE_CHECKING:
-    from astropy.table import QTable
-
     from jaxblend.simulation.blend import Blend
 
 __all__ = ["BlendFile", "write_blends"]
@@ -61,7 +59,7 @@ def write_blends(blends: Iterable[Blend], path: str | os.PathLike) -> Path:
                 arrays = blend_to_arrays(blend.observation, positions=blend.positions, isolated=blend.isolated)
                 for name, array in arrays.items():
                     _write(group, name, array)
-                truths.append(_truth(blend))
+                truths.append(truth_to_store(blend))
         if not truths:
             raise ValueError(f"Got no blends to write to {path}, expected at least one.")
         stack_truths(truths).write(temporary, path="truth", format="hdf5", append=True, serialize_meta=True)
@@ -143,13 +141,6 @@ class BlendFile:
         if not self._file:
             raise ValueError(f"{self.path} was closed: open it again with BlendFile({str(self.path)!r})")
         return self._file[_name(number)]
-
-
-def _truth(blend: Blend) -> QTable:
-    """With the seeds where they are not the true positions."""
-    if "seed_x" in blend.truth.colnames or np.array_equal(blend.seeds, blend.positions):
-        return blend.truth
-    return with_seeds(blend.truth, blend.seeds)
 
 
 def _name(number: int) -> str:

@@ -1,9 +1,9 @@
-"""Image cubes as FITS, with the sky coordinates and the bands in the header."""
+"""Image cubes as FITS, with the sky coordinates and the bands in the header, and tables beside them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxblend.io.atomic import atomic_path
 from jaxblend.io.header import Header
+from jaxblend.io.tables import hdu_of_table
 
 __all__ = ["Extension", "observation_header", "write_images"]
 
@@ -38,7 +39,13 @@ class Extension:
     origin: tuple[int, int] = (0, 0)
 
 
-def write_images(path: str | os.PathLike, extensions: Sequence[Extension], *, observation: Any = None) -> Path:
+def write_images(
+    path: str | os.PathLike,
+    extensions: Sequence[Extension],
+    *,
+    observation: Any = None,
+    tables: Mapping[str, Any] | None = None,
+) -> Path:
     """Write images as extensions of one FITS file, in one step.
 
     Parameters
@@ -48,7 +55,9 @@ def write_images(path: str | os.PathLike, extensions: Sequence[Extension], *, ob
     extensions : sequence of Extension
         In the order of the file; the primary HDU is empty.
     observation : Observation, optional
-        Gives the bands, zero points and WCS of every header.
+        Gives the bands, zero points and WCS of every image's header.
+    tables : dict of Table, optional
+        By EXTNAME; they follow the images.
 
     Returns
     -------
@@ -63,6 +72,7 @@ def write_images(path: str | os.PathLike, extensions: Sequence[Extension], *, ob
         header = fits.Header() if observation is None else observation_header(observation, extension.origin)
         header.update(extension.cards)
         hdus.append(fits.ImageHDU(np.asarray(extension.data, np.float32), header=header, name=extension.name))
+    hdus.extend(hdu_of_table(table, name) for name, table in (tables or {}).items())
     with atomic_path(path) as temporary:
         hdus.writeto(temporary)
     return path

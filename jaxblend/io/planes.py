@@ -152,9 +152,14 @@ def _chosen(hdus: Any, file: Path, extension: str | None) -> Iterator[tuple[Any,
 
 
 def _planes_of(hdu: Any, label: str, role: str | None) -> Iterator[Plane]:
-    if not hdu.is_image or hdu.data is None:
+    if not hdu.is_image:
         return
-    data = hdu.data
+    try:
+        data = hdu.data
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{label} could not be read ({error}): is the file whole?") from error
+    if data is None:
+        return
     while data.ndim > 3 and data.shape[0] == 1:
         data = data[0]
     if data.ndim not in (2, 3):

@@ -14,7 +14,7 @@ from jaxblend.io.atomic import atomic_path, to_json
 if TYPE_CHECKING:
     import astropy.table
 
-__all__ = ["read_positions", "read_table", "write_table"]
+__all__ = ["hdu_of_table", "read_positions", "read_table", "table_of_hdu", "write_table"]
 
 FORMATS = {".ecsv": "ecsv", ".fits": "fits", ".parquet": "parquet", ".csv": "csv"}
 META_KEYWORD = "JBMETA"
@@ -83,8 +83,30 @@ def read_table(path: str | os.PathLike) -> astropy.table.QTable:
     if kind == "parquet":
         return _read_parquet(path)
     if kind == "fits":
-        return _read_fits(path)
+        return table_of_hdu(path)
     return QTable.read(path, format=f"ascii.{kind}")
+
+
+def hdu_of_table(table: astropy.table.Table, name: str) -> Any:
+    """Make the extension of a FITS file that `table_of_hdu` turns into the same table again."""
+    from astropy.io import fits
+
+    return fits.table_to_hdu(_with_fits_metadata(_plain_columns(table)), name=name)
+
+
+def table_of_hdu(hdu: Any) -> astropy.table.QTable:
+    """Read a table of a FITS file, or the only one in a path.
+
+    FITS has bytes and big-endian numbers, which neither JAX nor pandas takes.
+    """
+    from astropy.table import QTable
+
+    table = QTable.read(hdu, format="fits")
+    plain = table[[name for name in table.colnames if hasattr(table[name], "dtype")]]  # coordinates have none
+    plain.convert_bytestring_to_unicode()
+    for name in plain.colnames:
+        table[name] = plain[name].astype(plain[name].dtype.newbyteorder("="))
+    return _from_fits_metadata(table) if META_KEYWORD in table.meta else table
 
 
 def read_positions(path: str | os.PathLike, *, wcs: Any = None) -> np.ndarray:
@@ -159,18 +181,6 @@ def _with_fits_metadata(plain: Any) -> astropy.table.Table:
             plain[name].unit = None
     plain.meta = {META_KEYWORD: to_json({"meta": dict(plain.meta), "units": units})}
     return plain
-
-
-def _read_fits(path: Path) -> astropy.table.QTable:
-    """FITS has bytes and big-endian numbers, which neither JAX nor pandas takes."""
-    from astropy.table import QTable
-
-    table = QTable.read(path, format="fits")
-    plain = table[[name for name in table.colnames if hasattr(table[name], "dtype")]]  # coordinates have none
-    plain.convert_bytestring_to_unicode()
-    for name in plain.colnames:
-        table[name] = plain[name].astype(plain[name].dtype.newbyteorder("="))
-    return _from_fits_metadata(table) if META_KEYWORD in table.meta else table
 
 
 def _from_fits_metadata(table: Any) -> astropy.table.QTable:

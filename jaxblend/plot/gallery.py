@@ -29,8 +29,9 @@ def gallery_picture(
     residuals: bool = True,
     stretch: float | None = None,
     names: Sequence[str] | None = None,
+    per_line: int = 1,
 ) -> Picture:
-    """Draw a line for each blend: the image, the truth, and the model and the residual of each deblender.
+    """Draw each blend: the image, the truth, and the model and the residual of each deblender.
 
     Crosses are true positions, and on models those of the deblender. A model that is made of assigned pixels holds
     their noise, so that nothing is left of it in the residual.
@@ -41,7 +42,7 @@ def gallery_picture(
         A few, with ``observation``, and ``isolated`` and ``truth`` as far as they are known.
     results : dict of sequence
         For each deblender a result for each blend: anything with ``images`` and ``catalog``, such as a `Deblended`, a
-        `Fit` or a `Scene`; None where it failed.
+        `Fit` or a `Scene`; None where it failed. Empty for the blends alone.
     band : str, optional
         Show this band in grey; by default a colour composite where there are two or more bands.
     residuals : bool
@@ -50,6 +51,8 @@ def gallery_picture(
         Signal, in units of the noise, up to which brightness is about linear.
     names : sequence of str, optional
         Of the blends; their numbers by default.
+    per_line : int
+        How many blends to draw side by side.
 
     Returns
     -------
@@ -59,15 +62,21 @@ def gallery_picture(
     Raises
     ------
     ValueError
-        If there is no blend, not one result for each, or no such band.
+        If there is no blend, not one result for each, none in a line, or no such band.
     """
     _check(blends, results)
+    if per_line < 1:
+        raise ValueError(f"Got per_line={per_line}, expected at least one blend in a line.")
     true = any(getattr(blend, "isolated", None) is not None for blend in blends)
     per_result = 2 if residuals else 1
     first = 2 if true else 1
-    figure, grid = _grid(len(blends), first + per_result * len(results), blends)
-    for row, (blend, line) in enumerate(zip(blends, grid, strict=True)):
-        top = row == 0
+    panels, per_line = first + per_result * len(results), min(per_line, len(blends))
+    figure, grid = _grid(-(-len(blends) // per_line), per_line * panels, blends)
+    lines = grid.reshape(-1, panels)
+    for axes in lines[len(blends) :].ravel():
+        axes.set_axis_off()
+    for row, (blend, line) in enumerate(zip(blends, lines, strict=False)):
+        top = row < per_line
         observation, index = blend.observation, band_index(blend.observation, band)
         show = _show(observation, index, stretch)
         show(line[0], np.asarray(observation.image))

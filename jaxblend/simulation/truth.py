@@ -13,6 +13,7 @@ from jaxblend.simulation.sources import SkySources
 if TYPE_CHECKING:
     import astropy.table
 
+    from jaxblend.simulation.blend import Blend
     from jaxblend.simulation.survey import Survey
 
 
@@ -80,6 +81,13 @@ def truth_table(
     return table
 
 
+def truth_to_store(blend: Blend) -> astropy.table.QTable:
+    """The truth of a blend, with its seeds where they are not the true positions."""
+    if "seed_x" in blend.truth.colnames or np.array_equal(blend.seeds, blend.positions):
+        return blend.truth
+    return with_seeds(blend.truth, blend.seeds)
+
+
 def with_seeds(truth: astropy.table.QTable, seeds: np.ndarray) -> astropy.table.QTable:
     """Copy a truth, with seeds (n, 2), pixel x, y, as ``seed_x, seed_y``."""
     import astropy.units as u
@@ -91,8 +99,19 @@ def with_seeds(truth: astropy.table.QTable, seeds: np.ndarray) -> astropy.table.
 
 def seeds_of(truth: astropy.table.QTable) -> np.ndarray | None:
     """Seeds (n, 2) of a truth, pixel x, y; its places where it has none, and None where it lacks these, too."""
-    names = next((pair for pair in (("seed_x", "seed_y"), ("x", "y")) if set(pair) <= set(truth.colnames)), None)
-    return None if names is None else np.stack([np.asarray(truth[name]) for name in names], axis=1)
+    seeds = _pixels(truth, "seed_x", "seed_y")
+    return places_of(truth) if seeds is None else seeds
+
+
+def places_of(truth: astropy.table.QTable) -> np.ndarray | None:
+    """True places (n, 2), pixel x, y; None where there are none."""
+    return _pixels(truth, "x", "y")
+
+
+def _pixels(truth: astropy.table.QTable, *names: str) -> np.ndarray | None:
+    if not set(names) <= set(truth.colnames):
+        return None
+    return np.stack([np.asarray(truth[name], float) for name in names], axis=1)
 
 
 def stack_truths(truths: Iterable[astropy.table.QTable]) -> astropy.table.QTable:

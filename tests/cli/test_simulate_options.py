@@ -1,6 +1,7 @@
 """`jaxblend simulate`: that each option reaches the simulation, and what wrong ones get."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from jaxblend.io.npz import read_npz
 from jaxblend.io.tables import read_table, write_table
 
 SMALL = "--survey", "LSST:r", "--n", "2", "--stamp-size", "24"
+NO_PICTURE = "--gallery", "0"
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def run(tmp_path, capsys):
     """Simulate into the folder "o": the status and what was printed."""
 
     def run(*options, small=SMALL, out="o"):
-        command = "simulate", *small, *options, "--out", tmp_path / out
+        command = "simulate", *small, *NO_PICTURE, *options, "--out", tmp_path / out
         return main([str(argument) for argument in command]), capsys.readouterr()
 
     return run
@@ -90,13 +92,15 @@ def test_one_file_holds_the_same_as_many(tmp_path, run):
 
 
 def test_blends_of_an_earlier_run_are_replaced(tmp_path, run):
-    assert run("--n-sources", 1, "--format", "hdf5", "--seed", 5)[0] == 0
+    assert run("--n-sources", 1, "--format", "hdf5", "--seed", 5, "--gallery", 1)[0] == 0
+    assert (tmp_path / "o/gallery.png").exists()
     (tmp_path / "o/notes.txt").write_text("mine")
     assert run("--n-sources", 1, "--n", 3)[0] == 0
     assert run("--n-sources", 1)[0] == 0
     assert len(read_blends(tmp_path / "o")) == 2
     names = {path.name for path in (tmp_path / "o").iterdir()}
-    assert names == {"blend_0000.npz", "blend_0001.npz", "truth.ecsv", "truth.parquet", "options.json", "notes.txt"}
+    truths = {"truth.ecsv", "truth.parquet", "truth.md"}
+    assert names == {"blend_0000.npz", "blend_0001.npz", *truths, "options.json", "notes.txt"}
 
 
 def test_blends_are_read_in_the_order_of_their_numbers(tmp_path, run):
@@ -124,6 +128,55 @@ def test_the_truth_counts_blends_without_sources(tmp_path, run):
     assert run("--layout", "density", "per_arcmin2=300", "allow_empty=yes", small=small)[0] == 0
     for name in ("truth.ecsv", "truth.parquet"):
         assert [len(truth) > 0 for truth in read_truth(tmp_path / "o" / name)] == [True, True, False]
+
+
+def test_the_truth_in_short(tmp_path, run):
+    small = "--survey", "LSST:gr", "--n", "3", "--stamp-size", "24"
+    status, printed = run("--gallery", 2, "--noise", "sky", small=small)
+    assert status == 0
+    assert "truth.md\n  gallery.png\n" in printed.out
+    truth = read_table(tmp_path / "o/truth.ecsv")
+    assert (tmp_path / "o/gallery.png").read_bytes()[:4] == b"\x89PNG"
+    lines = (tmp_path / "o/truth.md").read_text().splitlines()
+    stars = np.sum(truth["kind"] == "star")
+    assert lines[2].startswith(f"3 blends of {len(truth)} sources ({len(truth) - stars} galaxies, {stars} stars), ")
+    assert lines[2].endswith("seen by LSST in g, r at 0.2 arcsec per pixel.")
+    rows = {tuple(cells[:2]): cells[2:] for cells in ([c.strip() for c in line.split("|")[1:-1]] for line in lines)}
+    numbers = np.unique(truth["blend"], return_counts=True)[1]
+    assert rows["sources in a blend", ""][:2] == ["3", str(numbers.min())]
+    for name, column, digits in (("S/N", "snr", 1), ("blendedness", "blendedness", 3), ("magnitude", "mag_r", 2)):
+        values = np.asarray(truth[column])  # in the reference band
+        expected = [len(values), *(f"{np.quantile(values, q):.{digits}f}" for q in (0, 0.16, 0.5, 0.84, 1))]
+        assert rows[name, "r"] == [str(value) for value in expected]
+        assert rows[name, "g"] != rows[name, "r"]
+
+
+def test_blends_none_of_which_has_a_source(tmp_path, run):
+    assert run("--layout", "density", "per_arcmin2=1e-6", "allow_empty=yes", "--gallery", 2)[0] == 0
+    assert "2 blends of 0 sources (0 galaxies, 0 stars)" in (tmp_path / "o/truth.md").read_text()
+
+
+def test_without_matplotlib_it_is_said_what_to_install(monkeypatch, run):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    status, printed = run("--gallery", 1)
+    assert status == 2
+    assert printed.err.startswith("error: gallery.png needs matplotlib")
+    assert "pip install matplotlib, or --gallery 0" in printed.err
+    assert len(printed.err.splitlines()) == 1
+    assert run("--n-sources", 1)[0] == 0
+
+
+@pytest.mark.parametrize("form", ["npz", "hdf5", "fits"])
+def test_correlated_noise(tmp_path, run, form):
+    row = np.array([0.4, 1.0, 0.4])
+    np.save(tmp_path / "c.npy", np.outer(row, row))
+    options = "--noise", "gaussian", "--noise-correlation", tmp_path / "c.npy", "--format", form
+    assert run(*options, "--isolated", "--n-sources", 1)[0] == 0
+    for blend in read_blends(tmp_path / "o"):
+        observation = blend.observation
+        np.testing.assert_allclose(observation.noise_correlation, np.outer(row, row)[None], atol=1e-6)
+        noise = (observation.image - blend.isolated.sum(axis=0)) * np.sqrt(observation.weight)
+        assert 0.2 < np.mean(noise[:, :, 1:] * noise[:, :, :-1]) / np.mean(noise**2) < 0.6
 
 
 def test_both_backends_draw_the_same(tmp_path, run):
@@ -221,10 +274,17 @@ def test_a_catsim_table_serves_surveys_with_bands_between_its_own(tmp_path, run)
         ("--psf moffat width_scatter=-1", "--psf: Got width_scatter=-1"),
         ("--noise sky --variance model", 'Got noise="sky" and variance="model"'),
         ("--stamp-size 3", "Got stamp_size=3 pixels"),
+        ("--gallery -1", "Got --gallery -1, expected a number of blends"),
+        ("--noise-correlation {folder}/c.npy", 'expected noise="gaussian" or "sky" with it'),
+        ("--noise sky --noise-correlation none.npy", "There is no file none.npy"),
+        ("--noise sky --noise-correlation {folder}/wrong.npy", "wrong.npy: noise_correlation has shape (2, 3)"),
+        ("--survey LSST:r HSC:i --noise sky --noise-correlation {folder}/c.npy", "Got noise_correlation"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_status_2(tmp_path, run, options, expected):
     (tmp_path / "empty.csv").write_text("x\n1\n")
+    np.save(tmp_path / "c.npy", np.outer([0.3, 1.0, 0.3], [0.3, 1.0, 0.3]))
+    np.save(tmp_path / "wrong.npy", np.ones((2, 3)))
     status, printed = run(*options.format(folder=tmp_path).split())
     assert status == 2
     assert printed.err.startswith("error: ")

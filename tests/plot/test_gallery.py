@@ -60,6 +60,16 @@ def test_without_truth_and_residuals(tmp_path):
     assert figure.axes[0].get_ylabel() == "mine"
 
 
+def test_blends_side_by_side():
+    blends = [made(seed=i)[0] for i in range(4)]
+    figure = gallery_picture(blends, {}, per_line=3)
+    assert len(figure.axes) == 12
+    assert first_titles(figure, 12) == ["image", "truth"] * 3 + [""] * 6
+    assert [axes.get_ylabel() for axes in figure.axes[::2]] == [*(f"blend {i}" for i in range(4)), "", ""]
+    assert [axes.axison for axes in figure.axes[6:]] == [True, True, False, False, False, False]
+    assert len(gallery_picture(blends[:1], {}, per_line=3).axes) == 2
+
+
 def test_each_source_alone(tmp_path):
     blend, result = made()
     figure = sources_picture(
@@ -84,5 +94,7 @@ def test_wrong_input_is_said():
         gallery_picture([blend], {"exact": [result, result]})
     with pytest.raises(ValueError, match="band 'z'"):
         gallery_picture([blend], {"exact": [result]}, band="z")
+    with pytest.raises(ValueError, match="Got per_line=0"):
+        gallery_picture([blend], {}, per_line=0)
     with pytest.raises(ValueError, match="no images of isolated sources"):
         sources_picture(SimpleNamespace(observation=blend.observation), {}, {})
