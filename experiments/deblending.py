@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy.table import Table
 
 import jaxblend as jb
 from experiments.record import check_record
@@ -111,6 +112,7 @@ def _run_method(task: Task, name: str, chunk: int, blends: Sequence[Blend], out:
     seconds = (time.perf_counter() - begin) / len(blends)
     evaluation = jb.evaluate(results, blends, **task.evaluation)
     sources, detections = evaluation.sources, evaluation.detections
+    detections["flags"] = _flags(results, detections)
     for column, values in (task.more(evaluation, results, blends) if task.more else {}).items():
         sources[column] = values
     sources["seconds"] = np.full(len(sources), seconds)
@@ -119,6 +121,13 @@ def _run_method(task: Task, name: str, chunk: int, blends: Sequence[Blend], out:
         write_table(table, _path(out, name, chunk, "_detections" if table is detections else ""))
     print(f"chunk {chunk}, {name}: {seconds:.2f} s per blend; {evaluation}", flush=True)
     return True
+
+
+def _flags(results: Sequence[Any], detections: Table) -> np.ndarray:
+    """Bits that each detection has from its method, which are the method's own; 0 where it sets none."""
+    catalogs = [getattr(result, "catalog", None) for result in results]
+    rows = [catalogs[blend][row] for blend, row in zip(detections["blend"], detections["row"], strict=True)]
+    return np.array([int(row["flags"]) if "flags" in row.colnames else 0 for row in rows], int)
 
 
 def _path(out: Path, name: str, chunk: int, what: str = "") -> Path:

@@ -24,18 +24,30 @@ RESAMPLING = Resampling(jax.random.key(0), 200)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Found:
-    """The sources and detections of all blends of one method, as `jb.Evaluation` has them."""
+    """The sources and detections of blends of one method, as `jb.Evaluation` has them.
+
+    ``detections`` is None where the sources are some of their blends': such have no numbers of whole blends.
+    """
 
     sources: Table
-    detections: Table
+    detections: Table | None
 
     @property
     def bands(self) -> list[str]:
         return self.sources.meta["bands"]
 
     def take(self, sources: Any, detections: Any) -> "Found":
-        """Those rows of each."""
-        return Found(self.sources[sources], self.detections[detections])
+        """Those rows of each, which must be of the same blends, or of the same parts of their images."""
+        return Found(self.sources[sources], None if self.detections is None else self.detections[detections])
+
+    def of_sources(self, kept: Any) -> "Found":
+        """Those sources, whatever else their blends hold."""
+        return Found(self.sources[kept], None)
+
+    def in_blends(self, blends: Any) -> "Found":
+        """All that is of those blends."""
+        tables = (self.sources, self.detections)
+        return self.take(*(None if rows is None else np.isin(rows["blend"], blends) for rows in tables))
 
     def measures(self) -> list[Measure]:
         """All that an evaluation has of sources, in the band of reference where there is one band to a number."""
@@ -59,8 +71,8 @@ class Found:
         return _numbers(taken, chosen, values[there], edges, np.asarray(self.sources["blend"])[there])
 
     def of_blends(self) -> dict[str, Number]:
-        """Precision and F1, unrecognised blends, and where the light went."""
-        return numbers_of_blends(self.sources, self.detections, RESAMPLING)
+        """Precision and F1, unrecognised blends, and where the light went; nothing without detections."""
+        return {} if self.detections is None else numbers_of_blends(self.sources, self.detections, RESAMPLING)
 
 
 def read_found(out: Path) -> dict[str, Found]:
@@ -79,10 +91,7 @@ def read_found(out: Path) -> dict[str, Found]:
 def common(groups: dict[str, Found]) -> dict[str, Found]:
     """The blends that every method has."""
     shared = set.intersection(*(set(np.asarray(found.sources["blend"])) for found in groups.values()))
-    return {
-        method: found.take(*(np.isin(rows["blend"], list(shared)) for rows in (found.sources, found.detections)))
-        for method, found in groups.items()
-    }
+    return {method: found.in_blends(list(shared)) for method, found in groups.items()}
 
 
 def missing_lines(groups: dict[str, Found], out: Path) -> list[str]:
@@ -134,7 +143,10 @@ def bins_table(
 
 
 def all_numbers(groups: dict[str, Found], extra: Sequence[Measure] = ()) -> Table:
-    """Every number of every method in one table: method, metric, value, error, count, meaning."""
+    """Every number of every method in one table: method, metric, value, error, count, meaning.
+
+    Those of whole blends are among them where there are detections.
+    """
     rows = []
     for method, found in groups.items():
         chosen = [*found.measures(), *extra]

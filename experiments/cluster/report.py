@@ -62,13 +62,13 @@ def inside(found: Found) -> Found:
 
 
 def among(groups: dict[str, Found], column: str, *, without: str | None = None) -> dict[str, Found]:
-    """Those sources for which a column of booleans is true, and another false; all detections."""
+    """Those sources for which a column of booleans is true, and another false."""
     chosen = {}
     for method, found in groups.items():
         kept = np.asarray(found.sources[column], bool)
         if without is not None:
             kept = kept & ~np.asarray(found.sources[without], bool)
-        chosen[method] = found.take(kept, slice(None))
+        chosen[method] = found.of_sources(kept)
     return chosen
 
 

@@ -54,10 +54,10 @@ PICTURES = (
 
 
 def central(found: Found, *, blended: bool) -> Found:
-    """Central galaxies, those alone or those with neighbours."""
-    sources = found.sources
-    kept = (np.asarray(sources["row"]) == 0) & ((np.asarray(sources["n_sources"]) > 1) == blended)
-    return found.take(kept, slice(None))
+    """Central galaxies: those alone, which are all that their blends have, or those with neighbours."""
+    neighbours = np.asarray(found.sources["n_sources"]) > 1
+    scenes = found.in_blends(found.sources["blend"][neighbours == blended])
+    return scenes.of_sources(np.asarray(scenes.sources["row"]) == 0) if blended else scenes
 
 
 def with_cut(found: Found) -> Found:

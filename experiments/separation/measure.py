@@ -1,6 +1,7 @@
 """What is asked of every pair: fluxes and their errors, how many sources are found, and the odds of two against one."""
 
 import functools
+import operator
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,17 +24,18 @@ SCATTER = 1.0  # pixel: how well one knows the places of two that are seen, each
 THREADS = 2
 
 
-def measure(numbers: Sequence[int]) -> Table:
-    """A row per pair."""
+def measure(numbers: Sequence[int], *, fits_only: bool = False) -> Table:
+    """A row per pair: with ``fits_only`` of fluxes at the optimum alone, without draws, detection and odds."""
     pairs = [draw_pair(number) for number in numbers]
     key = jax.random.fold_in(jax.random.key(SEED), numbers[0])
     with warnings.catch_warnings(), ThreadPoolExecutor(THREADS) as pool:
         warnings.simplefilter("ignore", jb.JaxblendWarning)
-        columns = [about(number, pair) for number, pair in zip(numbers, pairs, strict=True)]
-        asked = pool.map(functools.partial(odds, key=key), pairs, [number < ASKED * CASES for number in numbers])
-        for part in (fluxes(pairs, key), pool.map(found, pairs), asked):
-            columns = [known | more for known, more in zip(columns, part, strict=True)]
-    return Table(rows=columns)
+        fits = fitted(pairs)
+        parts = [map(about, numbers, pairs), map(_optimum, fits)]
+        if not fits_only:
+            asked = pool.map(functools.partial(odds, key=key), pairs, [number < ASKED * CASES for number in numbers])
+            parts += [sampled(fits, key), pool.map(found, pairs), asked]
+        return Table(rows=[functools.reduce(operator.or_, columns) for columns in zip(*parts, strict=True)])
 
 
 def about(number: int, pair: Pair) -> dict:
@@ -45,14 +47,17 @@ def about(number: int, pair: Pair) -> dict:
     return columns
 
 
-def fluxes(pairs: Sequence[Pair], key) -> list[dict]:
-    """Both fluxes and their sum, seeds known to within a pixel: at the optimum, and in the mean of sampled draws."""
+def fitted(pairs: Sequence[Pair]) -> list[jb.Fit]:
+    """Two galaxies, seeds known to within a pixel."""
     blends = [pair.blend for pair in pairs]
-    fits = jb.fit_batch(
+    return jb.fit_batch(
         [b.observation for b in blends], [b.seeds for b in blends], population=POPULATION, batch_size=BATCH
     )
-    posteriors = jb.sample_batch(fits, key=key, method="importance", n_draws=DRAWS)
-    return [_optimum(fit) | _moments(posterior) for fit, posterior in zip(fits, posteriors, strict=True)]
+
+
+def sampled(fits: Sequence[jb.Fit], key) -> list[dict]:
+    """Both fluxes and their sum in the mean of sampled draws."""
+    return [_moments(each) for each in jb.sample_batch(fits, key=key, method="importance", n_draws=DRAWS)]
 
 
 def found(pair: Pair) -> dict:
@@ -91,7 +96,7 @@ def _one_or_two(observation: jb.Observation) -> list[jb.Hypothesis]:
 
 
 def _optimum(fit: jb.Fit) -> dict:
-    """Fluxes at the optimum, and errors of the Laplace approximation."""
+    """Both fluxes and their sum at the optimum, and errors of the Laplace approximation."""
     names = fit.quantity_names
     of = np.arange(2) * len(names) + names.index(f"log_flux_{BAND}")
     flux = np.exp(fit.quantities[:, names.index(f"log_flux_{BAND}")].astype(float))

@@ -15,8 +15,8 @@ from experiments.separation.blends import BAND, FLUXES, SEPARATIONS, SURVEY, sur
 from experiments.separation.chunks import read_chunks
 from experiments.separation.measure import METHODS
 from experiments.separation.picture import separation_picture
-from experiments.separation.summary import errors_of, ratios, summarise
-from jaxblend.io.tables import write_table
+from experiments.separation.summary import NAMES, UNTOLD, errors_of, methods_of, pooled, ratios, summarise
+from jaxblend.io.tables import read_table, write_table
 
 HERE = Path(__file__).parent
 CONSERVED = 0.01
@@ -51,7 +51,7 @@ def flux_table(rows: list[dict], method: str) -> list[str]:
     for row in rows:
         values = [
             f"{row[f'{name}_{method}']:.4f} ± {row[f'{name}_{method}_sem']:.4f} ({row[f'{name}_{method}_stated']:.4f})"
-            for name in ("flux_1", "flux_2", "total")
+            for name in NAMES
         ]
         cells.append((row["separation"], row["pairs"], f"{row['blendedness_2']:.2f}", *values))
     return table(("separation", "pairs", "blendedness of 2", "galaxy 1", "galaxy 2", "both"), cells)
@@ -77,7 +77,7 @@ def goal_lines(rows: list[dict]) -> list[str]:
     lines = []
     for name in FLUXES:
         of = [row for row in rows if row["brightness"] == name]
-        for kind in (*(f"total_{m}" for m in METHODS), "total_deblended"):
+        for kind in (total for m in (*METHODS, "deblended") if (total := f"total_{m}") in of[0]):
             off = {row["separation"]: (row[kind] - 1, row[f"{kind}_sem"]) for row in of}
             far = [abs(value) > CONSERVED for value, _ in off.values()]
             certain = [abs(value) - 2 * error > CONSERVED for value, error in off.values()]
@@ -90,11 +90,23 @@ def goal_lines(rows: list[dict]) -> list[str]:
     return lines
 
 
+def bias_table(rows: list[dict]) -> list[str]:
+    """What errors of all separations have in common: those of one are too few to tell it from noise."""
+    cells = []
+    for name in FLUXES:
+        of = [row for row in rows if row["brightness"] == name]
+        for method in (*METHODS, "deblended"):
+            kinds = [f"{each}_{method}" for each in NAMES]
+            biases = ["{:+.2%} ± {:.2%}".format(*pooled(of, kind)) if kind in of[0] else "" for kind in kinds]
+            cells += [(name, method, *biases)] if any(biases) else []
+    return table(("pair", "by", "galaxy 1", "galaxy 2", "both"), cells)
+
+
 def coverage_table(found: Table) -> list[str]:
     """Share of truths within one and two stated errors."""
     rows = []
-    for method in METHODS:
-        for name in ("flux_1", "flux_2", "total"):
+    for method in methods_of(found):
+        for name in NAMES:
             pull = np.abs(ratios(found, f"{name}_{method}") - 1) / errors_of(found, f"{name}_{method}")
             known = np.isfinite(pull)
             shares = [f"{np.mean(pull[known] < limit):.0%}" for limit in (1, 2)]
@@ -103,19 +115,22 @@ def coverage_table(found: Table) -> list[str]:
 
 
 def main(out: Annotated[Path, tyro.conf.Positional], /, folder: Path = HERE) -> None:
-    """Write result.md, the tables and the picture.
+    """Write result.md, the tables and the picture; of fits only, fits.md and fits.ecsv.
 
     Parameters
     ----------
     out
-        What run.py was given.
+        What run.py was given, or the pairs.ecsv that was made of it.
     folder
         Where to write; by default beside this file.
     """
-    found = read_chunks(out)
+    found = read_chunks(out) if out.is_dir() else Table(read_table(out))
+    whole = UNTOLD in found.colnames
     rows = summarise(found, SEPARATIONS, LIKELY)
     lines = ["# Separation", "", provenance("galsim", "sep"), "", *pair_lines(found)]
-    lines += ["## Conserved flux", "", *goal_lines(rows), "", "## Error bars, all separations", ""]
+    lines += ["## Conserved flux", "", *goal_lines(rows), "", "## Bias, all separations", ""]
+    lines += ["Mean of (flux - true flux) / true flux ± its standard error.", "", *bias_table(rows), ""]
+    lines += ["## Error bars, all separations", ""]
     lines += [
         "Laplace: the optimum, and errors of its curvature. Importance: mean and standard deviation of draws.",
         "",
@@ -123,17 +138,19 @@ def main(out: Annotated[Path, tyro.conf.Positional], /, folder: Path = HERE) -> 
     lines += [*coverage_table(found), ""]
     for name in FLUXES:
         of = [row for row in rows if row["brightness"] == name]
-        for method in METHODS:
+        for method in methods_of(found):
             lines += [f"## {name.capitalize()} pairs, {method}", ""]
             lines += ["Flux over true flux: mean ± its standard error (median of the errors stated for one pair).", ""]
             lines += [*flux_table(of, method), ""]
-        lines += [f"## {name.capitalize()} pairs, without being told of two", ""]
-        lines += [f"Odds of two against one: median of ln, and the share above {LIKELY}.", "", *found_table(of), ""]
+        if whole:
+            lines += [f"## {name.capitalize()} pairs, without being told of two", ""]
+            lines += [f"Odds of two against one: median of ln, and the share above {LIKELY}.", "", *found_table(of), ""]
     folder.mkdir(parents=True, exist_ok=True)
-    _write_rounded(Table(rows=rows), folder / "separation.ecsv")
-    _write_rounded(found, folder / "pairs.ecsv")
-    separation_picture(rows, CONSERVED, LIKELY).save(folder / "separation.png", dpi=DPI)
-    write(folder / "result.md", lines)
+    _write_rounded(Table(rows=rows), folder / ("separation.ecsv" if whole else "fits.ecsv"))
+    if whole:
+        _write_rounded(found, folder / "pairs.ecsv")
+        separation_picture(rows, CONSERVED, LIKELY).save(folder / "separation.png", dpi=DPI)
+    write(folder / ("result.md" if whole else "fits.md"), lines)
 
 
 def _write_rounded(found: Table, path: Path) -> None:

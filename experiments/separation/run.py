@@ -4,6 +4,7 @@ Run from the repository: python -m experiments.separation.run OUT --blends 240
 """
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from experiments.separation.chunks import run_chunks
 from experiments.separation.measure import ASKED, DRAWS, POPULATION, SCATTER, WIDTHS, measure
 
 
-def main(out: Annotated[Path, tyro.conf.Positional], /, blends: int = 240) -> None:
+def main(out: Annotated[Path, tyro.conf.Positional], /, blends: int = 240, fits_only: bool = False) -> None:
     """Write OUT; a second call goes on where the first was ended.
 
     Parameters
@@ -23,6 +24,8 @@ def main(out: Annotated[Path, tyro.conf.Positional], /, blends: int = 240) -> No
         Folder, outside the repository.
     blends
         At least so many, in whole chunks of one for each separation and brightness.
+    fits_only
+        Fluxes at the optimum alone, of many pairs in little time: no draws, no detection, no odds.
     """
     record = {
         "seed": drawn.SEED,
@@ -33,7 +36,9 @@ def main(out: Annotated[Path, tyro.conf.Positional], /, blends: int = 240) -> No
         "draws": DRAWS,
         "population": dataclasses.asdict(POPULATION),
     }
-    run_chunks(measure, out, blends, size=drawn.CASES, record=record)
+    if fits_only:
+        record["fits_only"] = True
+    run_chunks(functools.partial(measure, fits_only=fits_only), out, blends, size=drawn.CASES, record=record)
 
 
 if __name__ == "__main__":

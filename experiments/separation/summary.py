@@ -7,7 +7,13 @@ from astropy.table import Table
 
 from experiments.separation.measure import METHODS
 
-FLUXES = tuple(f"{name}_{method}" for method in METHODS for name in ("flux_1", "flux_2", "total"))
+NAMES = ("flux_1", "flux_2", "total")
+UNTOLD = "total_deblended"  # the light of all that is made of a pair by who is not told of two
+
+
+def methods_of(found: Table) -> tuple[str, ...]:
+    """What fluxes were had by: draws are none where fits alone were asked for."""
+    return tuple(method for method in METHODS if f"total_{method}" in found.colnames)
 
 
 def ratios(found: Table, name: str) -> np.ndarray:
@@ -30,12 +36,27 @@ def summarise(found: Table, separations: Sequence[int], likely: float) -> list[d
     return rows
 
 
+def pooled(rows: Sequence[dict], name: str) -> tuple[float, float]:
+    """Mean relative error over all separations, which have as many pairs each, and its standard error."""
+    value, error = (np.array([row[key] for row in rows]) for key in (name, f"{name}_sem"))
+    return float(value.mean() - 1), float(np.sqrt(np.sum(error**2)) / len(error))
+
+
 def _row(part: Table, likely: float) -> dict:
     row = {name: float(np.mean(part[name])) for name in ("snr_1", "snr_2", "blendedness_1", "blendedness_2")}
-    for name in (*FLUXES, "total_deblended"):
-        values = ratios(part, name)
-        row |= {name: values.mean(), f"{name}_sem": _standard_error(values)}
-        row |= {f"{name}_stated": float(np.median(errors_of(part, name)))} if name in FLUXES else {}
+    for name in (f"{name}_{method}" for method in methods_of(part) for name in NAMES):
+        row |= _mean(part, name) | {f"{name}_stated": float(np.median(errors_of(part, name)))}
+    return row | _untold(part, likely) if UNTOLD in part.colnames else row
+
+
+def _mean(part: Table, name: str) -> dict:
+    values = ratios(part, name)
+    return {name: values.mean(), f"{name}_sem": _standard_error(values)}
+
+
+def _untold(part: Table, likely: float) -> dict:
+    """Without being told of two."""
+    row = _mean(part, UNTOLD)
     for name in ("detected", "deblended"):
         row[f"both_{name}"] = float(np.mean(part[f"n_{name}"] >= 2))
     for method in METHODS:
