@@ -119,6 +119,8 @@ def recovered_flux(
 ) -> RecoveredFlux:
     """Compare sums of flux: of all detections and true sources, and of those with a partner.
 
+    The definitions are our own.
+
     Parameters
     ----------
     flux : (..., N) or (..., N, C) array

@@ -85,6 +85,12 @@ def match(
         If shapes do not match, a position that counts is not finite, or the separation is not positive.
     TypeError
         Inside ``jax.jit``.
+
+    References
+    ----------
+    Kuhn 1955, Naval Res. Logist. Q. 2, 83: the assignment problem. Jonker & Volgenant 1987, Computing 38, 325: the
+    algorithm of ``scipy.sparse.csgraph.min_weight_full_bipartite_matching``, which solves it here. The limit, and that
+    the number of pairs comes before their separation, are our own choice.
     """
     if not max_separation > 0:
         raise ValueError(f"max_separation must be positive, got {max_separation}")

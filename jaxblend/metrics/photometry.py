@@ -2,6 +2,14 @@
 
 No flux gives a NaN in silence: where a logarithm or a ratio has no value, errors are infinite, by the rules that each
 function states, and `residual_summary` counts them.
+
+References
+----------
+.. [1] Hyndman & Koehler 2006, Int. J. Forecast. 22, 679: relative ("percentage") errors and their mean, the MAPE.
+.. [2] Pogson 1856, MNRAS 17, 12: five magnitudes are a factor of 100.
+.. [3] Hampel 1974, J. Am. Stat. Assoc. 69, 383; Hoaglin, Mosteller & Tukey 1983, Understanding Robust and Exploratory
+   Data Analysis: scatter from the median absolute deviation.
+.. [4] Brammer, van Dokkum & Coppi 2008, ApJ 686, 1503: the same of photometric redshifts, under the name of NMAD.
 """
 
 from __future__ import annotations
@@ -26,7 +34,7 @@ __all__ = [
     "residual_summary",
 ]
 
-# Standard deviation of a normal distribution over its median absolute deviation (Hampel 1974, JASA 69, 383).
+# Standard deviation of a normal distribution over its median absolute deviation [3].
 NMAD = 1.4826
 
 
@@ -46,11 +54,11 @@ class ResidualSummary(NamedTuple):
     scatter
         Standard deviation of the finite ones about ``mean``.
     nmad
-        ``1.4826 median(|r - median|)`` of all: the scatter without regard to tails. Infinite if ``median`` is.
+        ``1.4826 median(|r - median|)`` of all: the scatter without regard to tails [3, 4]. Infinite if ``median`` is.
     outliers
         Share of all with ``|r| > limit``.
     mean_absolute
-        Mean of |r| of the finite ones: of relative flux errors, the MAPE is 100 times this.
+        Mean of |r| of the finite ones: of relative flux errors, the MAPE [1] is 100 times this.
     median_absolute
         Median of |r| of all.
     """
@@ -67,7 +75,7 @@ class ResidualSummary(NamedTuple):
 
 
 def flux_residual(flux: Any, true_flux: Any, *, where: Any = None) -> Float[Array, "..."]:
-    """Relative flux error, ``(F - F_true) / F_true``.
+    """Relative flux error, ``(F - F_true) / F_true`` [1].
 
     Parameters
     ----------
@@ -92,7 +100,7 @@ def flux_residual(flux: Any, true_flux: Any, *, where: Any = None) -> Float[Arra
 
 
 def magnitude_residual(flux: Any, true_flux: Any, *, where: Any = None) -> Float[Array, "..."]:
-    """Magnitude error, ``-2.5 log10(F / F_true)``: positive where the estimate is too faint.
+    """Magnitude error, ``-2.5 log10(F / F_true)`` [2]: positive where the estimate is too faint.
 
     Parameters
     ----------
@@ -187,7 +195,8 @@ def flux_conservation(
     """Light of a blend that is accounted for, ``(sum F + R) / sum F_true``.
 
     Without R it is the recovered share of the flux of the whole blend, whoever got it: errors of a swap of light
-    between neighbours cancel. With R, the sum of image minus model, what no source took counts as well.
+    between neighbours cancel. With R, the sum of image minus model, what no source took counts as well. The definition
+    is our own.
 
     Parameters
     ----------

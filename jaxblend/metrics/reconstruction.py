@@ -10,6 +10,7 @@ both are divided by one number.
 References
 ----------
 .. [1] Biswas et al. 2024, arXiv:2408.15236: MADNESS, with its pixel cosine similarity.
+.. [2] Horé & Ziou 2010, 20th Int. Conf. on Pattern Recognition, 2366, doi:10.1109/ICPR.2010.579: PSNR and SSIM.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def flux_weighted_rmse(image: Any, truth: Any, *, where: Any = None) -> Float[Ar
 
 
 def psnr(image: Any, truth: Any, *, data_range: Any = None, where: Any = None) -> Float[Array, "..."]:
-    """Peak signal to noise ratio in decibel, ``20 log10(R / rmse)``, with R the range of the truth.
+    """Peak signal to noise ratio in decibel, ``20 log10(R / rmse)`` [2], with R the range of the truth.
 
     Equal to ``skimage.metrics.peak_signal_noise_ratio(truth, image, data_range=R)``.
 

@@ -4,6 +4,14 @@ Ellipticity is the reduced shear ``g = (a - b) / (a + b) exp(2 i phi)``, with Ga
 distortion ``e = (a^2 - b^2) / (a^2 + b^2) exp(2 i phi)``, which is about twice that: `distortion` of both sides makes
 their residuals. Which definition of an ellipse of which light is meant (that of a model, of the PSF-convolved image)
 must be the same for estimate and truth.
+
+References
+----------
+.. [1] Bartelmann & Schneider 2001, Phys. Rep. 340, 291, section 4.2: both ellipticities, there epsilon and chi, and the
+   formulas from one to the other.
+.. [2] Hirata & Seljak 2003, MNRAS 343, 459: adaptive moments.
+.. [3] Heymans et al. 2006, MNRAS 368, 1323 (STEP): errors of shears as differences, and their bias as a line.
+.. [4] Hyndman & Koehler 2006, Int. J. Forecast. 22, 679: relative ("percentage") errors.
 """
 
 from __future__ import annotations
@@ -51,7 +59,7 @@ class MomentsResidual(NamedTuple):
 
 
 def distortion(g: Any, *, where: Any = None) -> Float[Array, "... 2"]:
-    """Distortion of a reduced shear, ``e = 2 g / (1 + |g|^2)``.
+    """Distortion of a reduced shear, ``e = 2 g / (1 + |g|^2)`` [1].
 
     Parameters
     ----------
@@ -75,7 +83,7 @@ def distortion(g: Any, *, where: Any = None) -> Float[Array, "... 2"]:
 
 
 def reduced_shear(e: Any, *, where: Any = None) -> Float[Array, "... 2"]:
-    """Reduced shear of a distortion, ``g = e / (1 + sqrt(1 - |e|^2))``.
+    """Reduced shear of a distortion, ``g = e / (1 + sqrt(1 - |e|^2))`` [1].
 
     Parameters
     ----------
@@ -99,7 +107,7 @@ def reduced_shear(e: Any, *, where: Any = None) -> Float[Array, "... 2"]:
 
 
 def ellipticity_residual(g: Any, true_g: Any, *, where: Any = None) -> Float[Array, "... 2"]:
-    """Ellipticity error, ``g - g_true``, component by component.
+    """Ellipticity error, ``g - g_true``, component by component [3].
 
     Parameters
     ----------
@@ -123,7 +131,7 @@ def ellipticity_residual(g: Any, true_g: Any, *, where: Any = None) -> Float[Arr
 
 
 def size_residual(size: Any, true_size: Any, *, where: Any = None) -> Float[Array, "..."]:
-    """Relative size error, ``(r - r_true) / r_true``.
+    """Relative size error, ``(r - r_true) / r_true`` [4].
 
     Parameters
     ----------
@@ -150,7 +158,7 @@ def size_residual(size: Any, true_size: Any, *, where: Any = None) -> Float[Arra
 def moments_residual(
     image: Any, true_image: Any, *, position: Any = None, sigma: float = 5.0, where: Any = None
 ) -> MomentsResidual:
-    """Errors of ellipticity, size and centre by adaptive moments of estimated and true image.
+    """Errors of ellipticity, size and centre by adaptive moments [2] of estimated and true image.
 
     Both images are convolved with the PSF, or neither is: it stays in the moments of both.
 
