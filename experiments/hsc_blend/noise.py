@@ -1,11 +1,10 @@
-"""What correlated noise does to the error bars of the HSC blend: fits and a posterior with and without it.
+"""What correlated noise does to the error bars of the HSC blend: fits that know of it, and that do not.
 
 Run from the repository: python -m experiments.hsc_blend.noise ../shared/data/hsc_blend.npz
 """
 
 import sys
 
-import jax
 import numpy as np
 
 import jaxblend as jb
@@ -13,8 +12,6 @@ from benchmarks.reporting import provenance, table, write
 from experiments.hsc_blend.run import HERE, PIXEL_SCALE, STAR, chi2, load
 
 REACH = 2  # pixels: the stamp has little empty sky to measure more lags on
-SAMPLED = 4  # a source of median brightness
-SEED = 0
 
 
 def neighbours(correlation, bands):
@@ -26,13 +23,6 @@ def neighbours(correlation, bands):
     ]
 
 
-def widths(fit):
-    """Standard deviations of draws of one source's flux in each band, and of its radius."""
-    posterior = jb.sample(fit, key=jax.random.key(SEED), method="importance")
-    names = [f"flux_{band}" for band in fit.observations[0].bands]
-    return np.array([posterior.of(name)[:, SAMPLED].std() for name in (*names, "radius")]), posterior
-
-
 def ratios(fits):
     """Error bars (n, C) of fluxes with the noise known over those with it taken for white, and how far fluxes move."""
     white, known = (fit.catalog for fit in fits)
@@ -42,17 +32,6 @@ def ratios(fits):
     return error, moved
 
 
-def posterior_line(fits, bands):
-    """How much more the draws of one source scatter."""
-    (white, first), (known, second) = map(widths, fits)
-    parts = [f"{name} {ratio:.2f}" for name, ratio in zip((*bands, "radius"), known / white, strict=True)]
-    k_hat = " and ".join(f"{posterior.diagnostics['k_hat']:.2f}" for posterior in (first, second))
-    return (
-        f"- Draws of source {SAMPLED} by importance sampling ({len(first.u)} each, k-hat {k_hat}) scatter more by "
-        f"{', '.join(parts)}."
-    )
-
-
 def fit_line(name, obs, fit):
     """What is left of the data, and whether the fit ended."""
     parts = [f"{band} {value:.2f}" for band, value in zip(obs.bands, chi2(obs, fit.residual), strict=True)]
@@ -60,7 +39,7 @@ def fit_line(name, obs, fit):
 
 
 def main(path):
-    """Fit, sample and write the table."""
+    """Fit and write the table."""
     obs, positions = load(path)
     correlation = jb.estimate_noise_correlation(obs, reach=REACH)
     stars = np.arange(len(positions)) == STAR
@@ -84,7 +63,6 @@ def main(path):
         f"- Medians by band: {medians}; of all {np.median(error):.2f}, from {error.min():.2f} to {error.max():.2f}.",
         f"- Fluxes move by {np.sqrt(np.mean(moved**2)):.2f} error bars (rms), half of them by less than "
         f"{np.median(np.abs(moved)):.2f}.",
-        posterior_line(fits, obs.bands),
         *map(fit_line, ("taken for white", "known"), given, fits),
         "",
         provenance(),
