@@ -30,17 +30,22 @@ from jaxblend.forward.render import render
 from jaxblend.infer.columns import exact_normal_equations
 from jaxblend.infer.each import each
 from jaxblend.infer.posterior import in_bands, objective
+from jaxblend.infer.surrogate import Surrogate
 from jaxblend.sampling.compute import Task, importance_draws, nuts_draws
 
 METHODS = ("render", "gradient", "curvature", "stand-in", "fit", "importance", "nuts")
 
 
 class Work(NamedTuple):
-    """One method: a function of stacked blends and their keys, and, without loops, the one of a single blend."""
+    """One method: a function of stacked blends and their keys.
+
+    Also what one step costs for one blend, and how many steps a blend has taken on average, where this is known.
+    """
 
     many: Callable[[Any, jax.Array], Any]
     trees: list[Any]
-    one: Callable[[Any, jax.Array], Any] | None = None
+    step: Callable[[], Cost] | None = None
+    steps: Callable[[Any], float] = lambda result: 1.0
 
 
 def render_one(item: Item, key: jax.Array) -> jax.Array:
@@ -63,8 +68,12 @@ def curvature_one(item: Item, key: jax.Array) -> Any:
 
 def stand_in_one(task: Task, key: jax.Array) -> Any:
     """Making the density that samplers evaluate, and one gradient of it: a leap of NUTS, and what comes before all."""
-    surrogate = task.surrogate()
-    return jax.value_and_grad(surrogate)(jax.random.normal(key, (task.centre.size,)))
+    return leap_one(task.surrogate(), key)
+
+
+def leap_one(surrogate: Surrogate, key: jax.Array) -> Any:
+    """One gradient of that density: a leap of NUTS."""
+    return jax.value_and_grad(surrogate)(jax.random.normal(key, (surrogate.centre.size,)))
 
 
 def _middle(item: Item) -> jax.Array:
@@ -79,14 +88,20 @@ def works(options: argparse.Namespace) -> dict[str, Work]:
     if {"stand-in", "importance", "nuts"} & set(options.methods):
         tasks = [Task.of(fit) for fit in jb.fit_batch(observations, places)]
     reference, length = reference_band(tuple(observations[:1])), (options.draws, options.warmup, options.chains)
+    per_kept = (options.warmup + options.draws) / options.draws
     known = {
         "render": _each(render_one, items),
         "gradient": _each(gradient_one, items),
         "curvature": _each(curvature_one, items),
         "stand-in": _each(stand_in_one, tasks),
-        "fit": _each(lambda item, key: compute(item, reference)[0], items)._replace(one=None),
+        "fit": _each(lambda item, key: compute(item, reference)[0], items)._replace(step=None),
         "importance": Work(lambda stack, keys: importance_draws(stack, keys, options.draws), tasks),
-        "nuts": Work(lambda stack, keys: nuts_draws(stack, keys, *length, False), tasks),
+        "nuts": Work(
+            lambda stack, keys: nuts_draws(stack, keys, *length, False),
+            tasks,
+            lambda: _cost_of_one(leap_one, eqx.filter_jit(Task.surrogate)(tasks[0])),
+            lambda drawn: per_kept * float(drawn.run[0].leaps.sum((1, 2)).mean()),
+        ),
     }
     return {name: known[name] for name in options.methods}
 
@@ -99,12 +114,12 @@ def _each(one: Callable[[Any, jax.Array], Any], trees: list[Any]) -> Work:
         with jax.default_matmul_precision("highest"):
             return each(lambda given: one(eqx.combine(given[0], static), given[1]), (arrays, keys))
 
-    return Work(many, trees, one)
+    return Work(many, trees, lambda: _cost_of_one(one, trees[0]))
 
 
 def sweep(name: str, work: Work, options: argparse.Namespace, peak: Peak) -> Iterator[dict[str, Any]]:
     """A row for each batch size, until the memory is full or a call takes too long."""
-    single = None if work.one is None else _cost_of_one(work.one, work.trees[0])
+    step = None if work.step is None else work.step()
     for size in options.batch_sizes:
         arrays, static = eqx.partition(stacked(work.trees, size), eqx.is_array)
         given = arrays, jax.random.split(jax.random.key(1), size)
@@ -112,14 +127,16 @@ def sweep(name: str, work: Work, options: argparse.Namespace, peak: Peak) -> Ite
             with CompileClock() as clock:
                 ready = jax.jit(partial(_of_arrays, work.many, static)).lower(*given).compile()
             call = partial(_finished, ready, given)
-            _, first = timed(call)
+            result, first = timed(call)
+            counted = None if step is None else step.times(work.steps(result))
+            del result  # the next call's may need its place
             seconds = median_seconds(call, repeats=options.repeats if first < options.longest / 4 else 1)
         except jax.errors.JaxRuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
             print(f"{name}, {size} blends: the memory is full", flush=True)
             return
-        row = _row(name, size, seconds, clock.seconds, single, options, peak)
+        row = _row(name, size, seconds, clock.seconds, counted, options, peak)
         print(json.dumps(row), flush=True)
         yield row
         if seconds > options.longest:
@@ -140,7 +157,7 @@ def _cost_of_one(one: Callable, tree: Any) -> Cost:
     return cost(partial(_of_arrays, one, static), jax.tree.map(jnp.asarray, arrays), jax.random.key(0))
 
 
-def _row(name, size, seconds, compilation, single: Cost | None, options, peak) -> dict[str, Any]:
+def _row(name, size, seconds, compilation, counted: Cost | None, options, peak) -> dict[str, Any]:
     row = {
         "method": name,
         "batch": size,
@@ -149,13 +166,13 @@ def _row(name, size, seconds, compilation, single: Cost | None, options, peak) -
         "blends_per_second": size / seconds,
         "galaxies_per_second": size * options.sources / seconds,
     }
-    if single is not None:
+    if counted is not None:
         row |= {
-            "flops_per_blend": single.flops,
-            "bytes_per_blend": single.traffic,
-            "flops_per_second": size * single.flops / seconds,
-            "bytes_per_second": size * single.traffic / seconds,
-            "of_roofline": size * single.bound(peak) / seconds,
+            "flops_per_blend": counted.flops,
+            "bytes_per_blend": counted.traffic,
+            "flops_per_second": size * counted.flops / seconds,
+            "bytes_per_second": size * counted.traffic / seconds,
+            "of_roofline": size * counted.bound(peak) / seconds,
         }
     return row
 
@@ -181,7 +198,9 @@ def report(found: dict[str, Any]) -> list[str]:
         "",
         f"Measured on the device: {peak['flops'] / 1e9:.4g} GFLOP/s in a product of matrices in full float32, "
         f"{peak['traffic'] / 1e9:.4g} GB/s in a copy. The roofline is the time in which these two would do the "
-        "operations and bytes that XLA counts for one blend; there is no count where loops have no fixed length. "
+        "operations and bytes that XLA counts for one blend, without those inside of factorisations. NUTS counts as "
+        "one gradient of the stand-in for each leap; steps of the warm-up, whose leaps are not kept, are taken to have "
+        "as many as those after it. Fits and importance sampling have no count: they do not tell all of their steps. "
         "Making the PSF's transfer functions is part of everything. `gradient` is the objective's value and gradient "
         "in pixels, `curvature` the normal equations with the exact Jacobian, `stand-in` what a sampler evaluates, its "
         "making included.",

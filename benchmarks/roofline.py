@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.extend import core
 
 from benchmarks.peers.timing import median_seconds
 
@@ -19,7 +20,7 @@ class Peak(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Operations and bytes of one call, as XLA counts them: the body of a loop once, whatever its length."""
+    """Operations and bytes of one call, as XLA counts them: the body of a loop without a fixed length once."""
 
     flops: float
     traffic: float
@@ -27,6 +28,10 @@ class Cost(NamedTuple):
     def bound(self, peak: Peak) -> float:
         """Seconds below which a device of this peak cannot do it."""
         return max(self.flops / peak.flops, self.traffic / peak.traffic)
+
+    def times(self, number: float) -> "Cost":
+        """That of so many calls."""
+        return Cost(number * self.flops, number * self.traffic)
 
 
 def measured_peak(side: int, megabytes: int, repeats: int = 9) -> Peak:
@@ -51,6 +56,23 @@ def measured_peak(side: int, megabytes: int, repeats: int = 9) -> Peak:
 
 
 def cost(function: Callable, *arguments: Any) -> Cost:
-    """XLA's count for a function of arrays."""
-    found = jax.jit(function).lower(*arguments).compile().cost_analysis()
+    """XLA's count for a function of arrays; loops of a fixed length, such as over bands, are written out before."""
+    program = core.jaxpr_as_fun(_unrolled(jax.make_jaxpr(function)(*arguments)))
+    found = jax.jit(program).lower(*jax.tree.leaves(arguments)).compile().cost_analysis()
     return Cost(float(found.get("flops", 0.0)), float(found.get("bytes accessed", 0.0)))
+
+
+def _unrolled(part: Any) -> Any:
+    """A jaxpr, or a parameter that may hold some, without scans."""
+    if isinstance(part, core.ClosedJaxpr):
+        return part.replace(jaxpr=_unrolled(part.jaxpr))
+    if isinstance(part, core.Jaxpr):
+        return part.replace(eqns=[_unrolled_equation(equation) for equation in part.eqns])
+    return tuple(map(_unrolled, part)) if type(part) is tuple else part
+
+
+def _unrolled_equation(equation: Any) -> Any:
+    params = {name: _unrolled(value) for name, value in equation.params.items()}
+    if equation.primitive.name == "scan":
+        params["unroll"] = params["length"]
+    return equation.replace(params=params)

@@ -56,6 +56,10 @@ print(json.dumps({
 """
 
 
+TINY = (
+    "--bands gri --sources 2 --stamp 32 --distinct 2 --batch-sizes 2 --draws 20 --warmup 10 --chains 2 --repeats 1 "
+    "--matrix 64 --copy 1"
+)
 ROOT = Path(__file__).parents[1]
 
 
@@ -68,6 +72,37 @@ def run(program):
 def test_the_benchmark_of_accelerators_can_be_imported():
     pytest.importorskip("numpyro")
     assert run("import benchmarks.gpu; print(*sys.modules)").split().count("benchmarks.gpu") == 1
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_accelerators_runs(tmp_path):
+    pytest.importorskip("numpyro")
+    run(f"import benchmarks.gpu; benchmarks.gpu.main({[*TINY.split(), '--out', str(tmp_path)]!r})")
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    rows = {row["method"]: row for row in found["rows"]}
+    assert [*rows] == ["render", "gradient", "curvature", "stand-in", "fit", "importance", "nuts"]
+    for row in rows.values():
+        assert row["batch"] == 2
+        assert row["blends_per_second"] == pytest.approx(2 / row["seconds"])
+        assert row["galaxies_per_second"] == pytest.approx(4 / row["seconds"])
+    flops = {name: row.get("flops_per_blend", 0) for name, row in rows.items()}
+    assert 0 < flops["render"] < flops["gradient"] < flops["curvature"] < flops["stand-in"] < flops["nuts"]
+    assert flops["fit"] == flops["importance"] == 0
+    page = (tmp_path / "gpu.md").read_text()
+    assert all(f"| {name} | 2 |" in page for name in rows)
+
+
+def test_loops_of_a_fixed_length_are_counted():
+    program = """
+import jax
+import jax.numpy as jnp
+
+from benchmarks.roofline import cost
+
+many = jnp.ones((5, 16, 16))
+print(cost(lambda x: jax.lax.map(lambda a: a @ a, x), many).flops / cost(lambda a: a @ a, many[0]).flops)
+"""
+    assert float(run(program)) == pytest.approx(5, rel=0.05)
 
 
 def test_a_fit_needs_neither_astronomy_nor_plotting():

@@ -21,6 +21,12 @@ SMALLER = {
         "key=key)": 'method="laplace")',
         "found.posteriors[1]": 'jb.sample(two, key=key, method="laplace")',
     },
+    "simulate": {"(survey, 20,": "(survey, 3,", "(sampler, 8,": "(sampler, 2,"},
+    "compare": {
+        '"max_sources": 4': '"n_sources": 2',
+        "(survey, 16, key=jax.random.key(2),": "(survey, 2, key=jax.random.key(0),",  # both are found: one program
+    },
+    "own-catalogue": {},
     "correlated-noise-hsc": {"num_samples=240": "num_samples=8", '"importance", n_draws=600': '"laplace"'},
 }
 
