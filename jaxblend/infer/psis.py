@@ -15,7 +15,10 @@ _PRIOR_K, _PRIOR_WEIGHT = 0.5, 10  # weakly towards 0.5, as the authors do
 
 
 def k_hat(log_weights: Float[np.ndarray, " S"]) -> float:
-    """Shape of the Pareto tail of the weights; above 0.7 their means cannot be trusted. Infinite for too few draws."""
+    """Shape of the Pareto tail of the weights; above 0.7 their means cannot be trusted.
+
+    Infinite where no draw has weight, minus infinity of even weights, and NaN for 20 draws or fewer, too few to tell.
+    """
     return smoothed(log_weights)[1]
 
 

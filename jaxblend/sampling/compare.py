@@ -36,14 +36,15 @@ class Comparison:
     names : tuple of str
         In the order given.
     log_evidence : ndarray
-        (H,) ln Z, up to what all share (the normalisation of the noise).
+        (H,) ln Z, up to what all share (the normalisation of the noise). That of several alternatives is the mean
+        of their Z.
     log_evidence_error : ndarray
         (H,) standard errors of these from the finite number of draws; 0 with ``method="laplace"``, whose error is
         that of the approximation and unknown, and NaN where importance sampling did not reach a posterior.
     log_prior : ndarray
         (H,) ln of the prior probabilities.
     fits : tuple of Fit
-        The best alternative of each.
+        The best alternative of each, among those that were drawn from.
     posteriors : tuple of Posterior or None
         Its draws; None with ``method="laplace"``.
     """
@@ -116,7 +117,8 @@ def compare_models(
     method
         "importance": evidence by importance sampling in steps (that of ``jb.sample``), which allows for posteriors
         that are not Gaussian and for several modes. "laplace": from the curvature at the optimum alone, without
-        draws.
+        draws. Of a hypothesis of several alternatives "importance" draws from those within 6 nats of the best by the
+        Laplace evidence; the others keep that evidence in the sum, and add nothing to its error.
     n_draws
         Of "importance".
 
@@ -153,7 +155,8 @@ def compare_models(
                 errors[i] = np.nan
             if not found["k_hat"] <= TRUSTED:
                 _warn_of(hypotheses[i].name, found["k_hat"])
-    first = [group[int(np.argmax(evidence[group]))] for group in members]
+    # One that was not drawn from is the largest where all that were turn out far below their Laplace evidence.
+    first = [max((i for i in g if i in posteriors or not posteriors), key=evidence.__getitem__) for g in members]
     odds = np.array([hypotheses[i].odds for i in first])
     total = np.array([np.logaddexp.reduce(evidence[group]) for group in members])
     shares = [np.exp(evidence[group] - log) for group, log in zip(members, total, strict=True)]

@@ -121,7 +121,10 @@ class Posterior:
         return to_arviz(self)
 
     def save(self, path: str | PathLike) -> None:
-        """Write a netCDF file: draws, names and diagnostics; without the fit, so that images and x, y are left out."""
+        """Write a netCDF file: draws, names and diagnostics; without the fit, so that images and x, y are left out.
+
+        ``xarray.open_dataset`` reads it, too; for ArviZ there is `to_arviz`.
+        """
         from jaxblend.sampling.storage import save
 
         save(self, path)

@@ -121,13 +121,7 @@ def _sampled(fits: Sequence[Fit], keys, method: str, settings: Settings) -> list
     if method == "auto":
         return _auto(fits, keys, settings)
     found = METHODS[method](fits, keys, settings)
-    if method == "importance" and (short := [i for i, p in enumerate(found) if np.isposinf(_k_hat(p))]):
-        warnings.warn(
-            f"importance sampling did not reach {_which(short, found)}: the draws are those of a density on the way; "
-            'give more (n_draws), or leave method="auto"',
-            JaxblendWarning,
-            stacklevel=3,
-        )
+    _warn_of_weights(method, found)
     if method == "nuts" and (apart := [i for i, p in enumerate(found) if p.diagnostics["r_hat"] > _MIXED]):
         worst = max(found[i].diagnostics["r_hat"] for i in apart)
         warnings.warn(
@@ -137,6 +131,25 @@ def _sampled(fits: Sequence[Fit], keys, method: str, settings: Settings) -> list
             stacklevel=3,
         )
     return found
+
+
+def _warn_of_weights(method: str, found: Sequence[Posterior]) -> None:
+    """Of k-hats that are infinite or no number: what is finite speaks for itself."""
+    if lost := [i for i, p in enumerate(found) if np.isposinf(_k_hat(p))]:
+        who, whose = ("importance sampling", "a density on the way") if method == "importance" else (method, "another")
+        warnings.warn(
+            f"{who} did not reach {_which(lost, found)}: the draws are those of {whose}; "
+            'give more (n_draws), or leave method="auto"',
+            JaxblendWarning,
+            stacklevel=4,
+        )
+    if few := [i for i, p in enumerate(found) if np.isnan(_k_hat(p))]:
+        warnings.warn(
+            f"there are too few draws of {_which(few, found)} to tell by their weights (k-hat) whether they can be "
+            "trusted; give more (n_draws)",
+            JaxblendWarning,
+            stacklevel=4,
+        )
 
 
 def _auto(fits: Sequence[Fit], keys, settings: Settings) -> list[Posterior]:

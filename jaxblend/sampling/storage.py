@@ -1,4 +1,4 @@
-"""Posterior draws as netCDF files, which xarray and ArviZ read too, and as ArviZ data."""
+"""Posterior draws as netCDF files, which xarray reads too, and as ArviZ data."""
 
 from __future__ import annotations
 

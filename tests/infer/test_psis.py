@@ -44,4 +44,9 @@ def test_draws_without_weight_count_as_nothing():
 
 def test_no_weight_at_all_cannot_be_trusted():
     assert k_hat(np.full(10, -np.inf)) == np.inf
-    assert np.isnan(k_hat(np.random.default_rng(0).normal(size=15)))  # too few to tell
+
+
+def test_of_twenty_draws_k_hat_cannot_be_told():
+    log_weights = np.random.default_rng(0).normal(size=21)
+    assert np.isnan(k_hat(log_weights[:20]))
+    assert np.isfinite(k_hat(log_weights))

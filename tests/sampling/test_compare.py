@@ -50,6 +50,17 @@ def test_a_pair_is_two(pair, compared):
     assert compared.table["sources"].tolist() == [1, 2]
 
 
+def test_fits_of_two_shapes_are_sampled_in_their_order(compared):
+    one, two = compared.fits
+    fits, key = [two, one, two], jax.random.key(6)
+    together = jb.sample_batch(fits, key=key, method="laplace")
+    for i, (fit, posterior) in enumerate(zip(fits, together, strict=True)):
+        assert posterior.fit is fit
+        alone = jb.sample(fit, key=jax.random.fold_in(key, i), method="laplace")
+        np.testing.assert_array_equal(posterior.quantities, alone.quantities)
+    assert not np.array_equal(together[0].quantities, together[2].quantities)
+
+
 def test_one_galaxy_is_not_split():
     single = observed(disk())
     compared = jb.compare_models(single, jb.one_or_two(single, MIDDLE), method="laplace")
@@ -122,6 +133,31 @@ def test_evidence_that_cannot_be_trusted_is_warned_of(pair, monkeypatch, change,
         both = jb.compare_models(pair, disks, key=jax.random.key(0))
     np.testing.assert_allclose(both.log_evidence_error, error)
     assert np.isfinite(both.log_evidence).all()
+
+
+def test_the_draws_of_a_hypothesis_are_those_of_an_alternative_that_was_sampled(pair, monkeypatch):
+    near, other, far = (
+        jb.Hypothesis(name, [place], model=jb.Exponential())
+        for name, place in (("b", MIDDLE), ("a", MIDDLE), ("b", (28.0, 28.0)))
+    )
+    asked = []
+
+    def fallen(fits, *, key, **options):
+        asked.extend(fits)
+        drawn = jb.sample_batch(fits, key=key, method="laplace")
+        found = {"log_evidence": -1e5, "log_evidence_error": 0.2, "k_hat": 0.1}
+        return [dataclasses.replace(posterior, diagnostics=found) for posterior in drawn]
+
+    monkeypatch.setattr(verb, "sample_batch", fallen)
+    both = jb.compare_models(pair, [other, far, near], key=jax.random.key(0))
+    assert len(asked) == 2
+    assert both.names == ("a", "b")
+    assert both.fits[1] is both.posteriors[1].fit is asked[1]
+    # The one that was not keeps its Laplace evidence, which has no error of its own.
+    laplace = jb.fit(pair, far.positions, model=far.model).log_evidence
+    assert -1e5 < laplace < asked[1].log_evidence - 6
+    assert both.log_evidence[1] == pytest.approx(laplace - np.log(2))
+    np.testing.assert_allclose(both.log_evidence_error, [0.2, 0.0])
 
 
 def test_a_hypothesis_whose_fit_has_not_converged_is_warned_of(pair, monkeypatch):

@@ -2,17 +2,20 @@
 
 import dataclasses
 import importlib
+import json
 import warnings
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxblend as jb
 from jaxblend.infer.nuts import Chains
 from jaxblend.infer.posterior import objective
-from jaxblend.sampling import compute
+from jaxblend.infer.surrogate import Surrogate
+from jaxblend.sampling import compute, methods
 from jaxblend.sampling.compute import Drawn, Task
 from jaxblend.sampling.diagnostics import effective_from_ancestors, evidence_error, of_chains
 from jaxblend.sampling.weights import resampled
@@ -117,6 +120,58 @@ def test_blends_of_one_call_are_drawn_apart(fit, draws):
         assert (np.abs(flux.mean(0) - other.mean(0)) < 4.5 * error).all()
 
 
+class Bowl(Surrogate):
+    """The Laplace approximation as the stand-in: far from the pixels, and compiled in no time."""
+
+    def __call__(self, z):
+        return 0.5 * z @ z
+
+
+@pytest.fixture
+def bowl(monkeypatch):
+    def surrogate(task):
+        n, zero = task.centre.size, jnp.zeros(())
+        no_images = eqx.tree_at(lambda blend: blend.exposures, task.item.blend(), ())
+        return Bowl(no_images, (), task.centre, task.root, zero, jnp.eye(n), jnp.zeros(n), jnp.zeros(n), zero)
+
+    monkeypatch.setattr(Task, "surrogate", surrogate)
+    monkeypatch.setattr(Task, "widened", lambda task, surrogate: task.proposal)
+
+
+@pytest.mark.filterwarnings("ignore:the chains of this posterior disagree")
+@pytest.mark.usefixtures("bowl")
+def test_exact_chains_follow_the_density_in_pixels(fit, monkeypatch):
+    made = []
+    monkeypatch.setattr(methods, "nuts_draws", lambda *given: made.append(compute.nuts_draws(*given)) or made[0])
+    options = {"method": "nuts", "n_draws": 10, "warmup": 10, "chains": 1, "exact": True}
+    posterior = jb.sample(fit, key=jax.random.key(0), **options)
+
+    @eqx.filter_jit
+    def in_pixels(task, u):
+        return jax.lax.map(lambda u: objective(u, task.item.blend()), u)
+
+    pixels = in_pixels(Task.of(fit), jnp.asarray(posterior.u[0]))
+    followed = np.asarray(made[0].run[0].potential).reshape(-1)
+    np.testing.assert_allclose(followed, pixels, atol=0.01)
+    assert np.ptp(pixels) > 1
+    assert posterior.diagnostics["density_error"] == 0
+
+
+@pytest.mark.usefixtures("bowl")
+def test_the_guide_that_is_given_is_fitted(fit):
+    from numpyro.infer.autoguide import AutoLowRankMultivariateNormal
+
+    made = []
+
+    def guide(model):
+        made.append(AutoLowRankMultivariateNormal(model, init_scale=0.5, rank=1))
+        return made[-1]
+
+    posterior = jb.sample(fit, key=jax.random.key(3), method="svi", n_draws=400, steps=1000, guide=guide)
+    assert len(made) == 1
+    assert posterior.diagnostics["k_hat"] < 0.7
+
+
 @pytest.mark.slow
 def test_a_guide_comes_close_and_says_how_close(fit, draws):
     posterior = jb.sample(fit, key=jax.random.key(2), method="svi")
@@ -161,6 +216,16 @@ def test_saved_draws_come_back(draws, tmp_path):
     assert not loaded.several_modes
     np.testing.assert_allclose(loaded.of("mag_r"), draws["nuts"].of("mag_r"))
     assert set(loaded.summary().colnames) >= {"flux_r", "flux_r_err", "flux_r_p50", "radius"}
+
+
+def test_saved_draws_are_read_by_xarray(draws, tmp_path):
+    xarray = pytest.importorskip("xarray")
+    draws["nuts"].save(tmp_path / "draws.nc")
+    with xarray.open_dataset(tmp_path / "draws.nc") as data:
+        assert data["quantities"].dims == ("chain", "draw", "source", "quantity")
+        np.testing.assert_array_equal(data["quantities"], draws["nuts"].quantities)
+        np.testing.assert_array_equal(data["diverging"], draws["nuts"].diverging)
+        assert json.loads(data.attrs["jaxblend"])["bands"] == ["r", "i"]
 
 
 def test_draws_go_to_arviz(draws):
@@ -281,6 +346,16 @@ def test_draws_that_did_not_reach_the_posterior_are_warned_of(fit, draws, monkey
         jb.sample(fit, key=jax.random.key(0), method="importance")
     with pytest.warns(jb.JaxblendWarning, match="did not reach 2 of 2 posteriors"):
         jb.sample_batch([fit, fit], key=jax.random.key(0), method="importance")
+
+
+@pytest.mark.parametrize("method", ["importance", "svi"])
+def test_draws_too_few_for_a_k_hat_are_warned_of(fit, draws, monkeypatch, method):
+    few = dataclasses.replace(draws["importance"], diagnostics=draws["importance"].diagnostics | {"k_hat": np.nan})
+    monkeypatch.setitem(verb.METHODS, method, lambda fits, keys, settings: [few, draws["importance"]][: len(fits)])
+    with pytest.warns(jb.JaxblendWarning, match=r"there are too few draws of this posterior to tell .*k-hat"):
+        jb.sample(fit, key=jax.random.key(0), method=method)
+    with pytest.warns(jb.JaxblendWarning, match="there are too few draws of 1 of 2 posteriors"):
+        jb.sample_batch([fit, fit], key=jax.random.key(0), method=method)
 
 
 def test_a_batch_names_a_fit_that_cannot_be_sampled(fit):

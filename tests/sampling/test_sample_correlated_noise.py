@@ -87,6 +87,7 @@ def widths(posterior):
     [
         pytest.param("correlated", "nuts", marks=pytest.mark.slow),
         ("correlated", "importance"),
+        ("correlated", "laplace"),
         pytest.param("white", "importance", marks=pytest.mark.slow),
     ],
 )
