@@ -145,7 +145,7 @@ def nuts_draws(task: Task, key, n_draws: int, warmup: int, chains: int, exact: b
     """Draws of No-U-turn chains; ``run`` is `Chains`, their draws left out, and the log weights (chains, S) of each.
 
     Where the stand-in is not close enough the weights are those of the density in pixels, elsewhere they are 0.
-    ``exact`` samples the objective in pixels, at about ten times the cost.
+    ``exact`` samples the objective in pixels, at about eight times the cost.
     """
     surrogate = task.surrogate()
     potential = _InPixels(surrogate, task.item) if exact else surrogate

@@ -60,7 +60,7 @@ def sample(
     chains, warmup
         Of "nuts".
     exact
-        NUTS evaluates the density in pixels, at about ten times the cost of the default, a stand-in that is close to
+        NUTS evaluates the density in pixels, at about eight times the cost of the default, a stand-in that is close to
         it about the optimum. Where that is off by over 0.25 nats, its draws are resampled by their weights in pixels
         and ``diagnostics`` have the ``k_hat`` of these, too.
     steps, guide
