@@ -64,6 +64,7 @@ def svi(potential: Callable, size: int, key, *, n_draws: int, steps: int, guide:
     begin, end = jax.random.split(key)
     state, losses = jax.lax.scan(lambda s, _: fitted.stable_update(s), fitted.init(begin), length=steps)
     posterior = family.get_posterior(fitted.get_params(state))
+    posterior = posterior.to_event(len(posterior.batch_shape))  # that of a diagonal guide is one per number
     z, between = posterior.sample_with_intermediates(end, (n_draws,))
     log_guide = posterior.log_prob(z, between) if between else posterior.log_prob(z)
     return Variational(z, -each(potential, z) - log_guide, -losses)

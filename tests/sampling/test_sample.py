@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from numpyro.infer import autoguide
 
 import jaxblend as jb
 from jaxblend.infer.nuts import Chains
@@ -158,18 +159,24 @@ def test_exact_chains_follow_the_density_in_pixels(fit, monkeypatch):
 
 
 @pytest.mark.usefixtures("bowl")
-def test_the_guide_that_is_given_is_fitted(fit):
-    from numpyro.infer.autoguide import AutoLowRankMultivariateNormal
-
+@pytest.mark.parametrize(
+    ("name", "options"), [("AutoLowRankMultivariateNormal", {"rank": 1}), ("AutoDiagonalNormal", {})]
+)
+def test_the_guide_that_is_given_is_fitted(fit, name, options):
     made = []
 
     def guide(model):
-        made.append(AutoLowRankMultivariateNormal(model, init_scale=0.5, rank=1))
+        made.append(getattr(autoguide, name)(model, init_scale=0.5, **options))
         return made[-1]
 
-    posterior = jb.sample(fit, key=jax.random.key(3), method="svi", n_draws=400, steps=1000, guide=guide)
+    posterior = jb.sample(fit, key=jax.random.key(3), method="svi", n_draws=400, steps=300, guide=guide)
     assert len(made) == 1
     assert posterior.diagnostics["k_hat"] < 0.7
+    # What is sampled is N(0, 1) in z; the guide began half as wide.
+    task = Task.of(fit)
+    z = np.linalg.solve(task.root, (posterior.u - task.centre).reshape(400, -1).T)
+    np.testing.assert_allclose(z.std(1), 1, atol=0.25)
+    np.testing.assert_allclose(z.mean(1), 0, atol=0.4)
 
 
 @pytest.mark.slow
