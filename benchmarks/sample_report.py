@@ -43,7 +43,7 @@ samples in coordinates in which the Laplace approximation is N(0, 1), and evalua
   objective. Its trees have a depth of at most 8; the others keep NumPyro's default of 10. The warm-up is timed by a
   call for one draw.""",
     "sersic": "with Sersic profiles, as the other packages have them, and jaxblend's prior.",
-    "pixels": "with `exact=True`: the objective in pixels, without the stand-in.",
+    "pixels": "the objective in pixels, without the stand-in.",
     "unwhitened": """\
 the same model and prior, as `jb.numpyro_model` has them, in pixels and in its physical sites; step size and a diagonal
   mass matrix adapt as by NumPyro's defaults. Chains begin at jaxblend's fit.""",

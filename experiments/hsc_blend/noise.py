@@ -16,9 +16,8 @@ REACH = 2  # pixels: the stamp has little empty sky to measure more lags on
 
 def neighbours(correlation, bands):
     """Rows: each band's correlation with the pixels beside and above."""
-    middle = REACH
     return [
-        [band, f"{each[middle, middle + 1]:.2f}", f"{each[middle + 1, middle]:.2f}"]
+        [band, f"{each[REACH, REACH + 1]:.2f}", f"{each[REACH + 1, REACH]:.2f}"]
         for band, each in zip(bands, correlation, strict=True)
     ]
 

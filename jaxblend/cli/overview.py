@@ -80,11 +80,12 @@ class Overview:
     def _see(self, blend: Blend) -> None:
         import numpy as np
 
-        from jaxblend.simulation.truth import blendedness
+        from jaxblend.simulation.truth import blendedness, signal_to_noise
 
         light = np.asarray(blend.isolated, float)
         bands = range(light.shape[1])
-        self._snr.append(np.sqrt(np.sum(light**2 * np.asarray(blend.observation.weight), axis=(2, 3))))
+        with np.errstate(divide="ignore"):  # masked pixels have an infinite variance
+            self._snr.append(signal_to_noise(light, 1 / np.asarray(blend.observation.weight, float)))
         self._blendedness.append(np.stack([blendedness(light[:, c]) for c in bands], axis=1))
         self._numbers.append(len(light))
         if len(self._shown) < self.gallery:
@@ -92,6 +93,8 @@ class Overview:
 
     def _lines(self, truth: QTable) -> list[str]:
         import numpy as np
+
+        from jaxblend.evaluation.report import markdown_table
 
         about: Any = truth.meta  # astropy's types do not know it
         stars = int(np.sum(truth["kind"] == "star"))
@@ -106,8 +109,8 @@ class Overview:
         rows += [_row("blendedness", band, blended[:, c], ".3f") for c, band in enumerate(bands)]
         rows += [_row("magnitude", band, np.asarray(truth[f"mag_{band}"]), ".2f") for band in bands]
         header = ("of", "band", "count", *QUANTILES)
-        table = [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
-        return ["# Simulated blends", "", head, f"Layout: {about.get('layout', 'not known')}.", "", *table, "", NOTE]
+        layout = f"Layout: {about.get('layout', 'not known')}."
+        return ["# Simulated blends", "", head, layout, "", *markdown_table(header, rows), "", NOTE]
 
 
 def _row(name: str, band: str, values: np.ndarray, form: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from jaxblend.forward import checks
 from jaxblend.forward.galaxies import AbstractGalaxy, BulgeDisk
 from jaxblend.forward.observation import Observation
 from jaxblend.frames.assemble import assemble
-from jaxblend.frames.rounds import FitBatch, fit_groups, in_turns, updated
+from jaxblend.frames.rounds import FitBatch, fit_in_turns, in_turns
 from jaxblend.frames.scene import Scene
 from jaxblend.frames.search_again import add_missed
 from jaxblend.frames.source import FrameSource, has_outlines, sources_from_table
@@ -124,9 +124,7 @@ def fit_rounds(
     """Fit all groups a number of times; stamps grow with the light that the models reveal."""
     turns = in_turns(sources, fwhm, max_group)
     for _ in range(rounds):
-        for groups in turns:
-            fits, stamps = fit_groups(observation, sources, groups, fit_batch)
-            sources = updated(observation, sources, groups, fits, stamps, fwhm=fwhm)
+        sources = fit_in_turns(observation, sources, turns, fit_batch, fwhm=fwhm)
     return list(sources)
 
 

@@ -14,7 +14,7 @@ from jaxblend.frames.group import apart, group_overlapping
 from jaxblend.frames.source import Fitted, FrameSource, elliptical_radius, total_model
 from jaxblend.frames.stamps import overlap, stamp_around
 
-__all__ = ["FitBatch", "Group", "fit_groups", "in_turns", "members_of", "pixel_noise", "updated"]
+__all__ = ["FitBatch", "Group", "fit_groups", "fit_in_turns", "in_turns", "members_of", "pixel_noise", "updated"]
 
 FitBatch = Callable[..., Sequence[Any]]
 Group = tuple[int, ...]
@@ -34,6 +34,21 @@ def in_turns(sources: Sequence[FrameSource], fwhm: float, max_group: int) -> lis
     labels = group_overlapping(positions, footprints, fwhm, max_size=max_group)
     groups, turns = members_of(labels), apart(labels, positions, footprints, fwhm)
     return [[groups[g] for g in np.flatnonzero(turns == turn)] for turn in range(np.max(turns, initial=-1) + 1)]
+
+
+def fit_in_turns(
+    observation: Observation,
+    sources: Sequence[FrameSource],
+    turns: Sequence[Sequence[Group]],
+    fit_batch: FitBatch,
+    *,
+    fwhm: float,
+) -> list[FrameSource]:
+    """All sources, after the groups of each turn have been fitted against what the turns before have left."""
+    for groups in turns:
+        fits, stamps = fit_groups(observation, sources, groups, fit_batch)
+        sources = updated(observation, sources, groups, fits, stamps, fwhm=fwhm)
+    return list(sources)
 
 
 def fit_groups(

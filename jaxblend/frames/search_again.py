@@ -11,7 +11,7 @@ from jaxtyping import Float
 from jaxblend.detection.combine import combine
 from jaxblend.detection.peaks import excesses, matched_filter
 from jaxblend.forward.observation import Observation
-from jaxblend.frames.rounds import FitBatch, Group, fit_groups, in_turns, updated
+from jaxblend.frames.rounds import FitBatch, Group, fit_in_turns, in_turns
 from jaxblend.frames.source import FrameSource, sources_at, total_model
 
 __all__ = ["add_missed"]
@@ -67,13 +67,9 @@ def _fitted(
     max_group: int,
 ) -> tuple[list[FrameSource], set[int]]:
     """All sources, those of the groups that are wanted with new models, and the numbers of these."""
-    touched: set[int] = set()
-    for groups in in_turns(sources, fwhm, max_group):
-        chosen = [group for group in groups if wanted(group)]
-        fits, stamps = fit_groups(observation, sources, chosen, fit_batch)
-        sources = updated(observation, sources, chosen, fits, stamps, fwhm=fwhm)
-        touched.update(i for group in chosen for i in group)
-    return list(sources), touched
+    turns = [[group for group in groups if wanted(group)] for groups in in_turns(sources, fwhm, max_group)]
+    touched = {i for groups in turns for group in groups for i in group}
+    return fit_in_turns(observation, sources, turns, fit_batch, fwhm=fwhm), touched
 
 
 def _snr(observation: Observation, source: FrameSource) -> float:
