@@ -10,6 +10,8 @@ from jaxblend.detection.combine import Combined
 __all__ = ["excesses", "filtered_noise", "gaussian_kernel", "matched_filter"]
 
 Pixels = Float[np.ndarray, "H W"]
+_SEEN = 0.1  # of the filter's squares, on pixels with data
+_ROUNDING = 1e-12  # of the largest inverse variance: below it transforms leave rounding errors alone
 
 
 def gaussian_kernel(fwhm: float) -> np.ndarray:
@@ -41,11 +43,12 @@ def matched_filter(combined: Combined, fwhm: float) -> Pixels:
     kernel = gaussian_kernel(fwhm).astype(float)
     weight = np.where(combined.masked, 0.0, combined.noise**-2)
     signal = oaconvolve(weight * combined.image, kernel, mode="same")
-    noise = np.sqrt(np.maximum(oaconvolve(weight, kernel**2, mode="same"), 0.0))
-    # Where nearly all of the kernel is masked, nothing can be said.
-    enough = noise > 0.3 * np.sqrt(np.sum(kernel**2)) * np.sqrt(np.median(weight))
-    noise = np.where(enough, noise * filtered_noise(kernel, combined.correlation), 1.0)
-    return np.where(enough & ~combined.masked, signal / noise, 0.0)
+    variance = oaconvolve(weight, kernel**2, mode="same")
+    # Where nearly all of the kernel is masked, nothing can be said. A low weight is no mask: bright cores have it.
+    seen = oaconvolve(np.where(combined.masked, 0.0, 1.0), kernel**2, mode="same") > _SEEN * np.sum(kernel**2)
+    enough = seen & ~combined.masked & (variance > _ROUNDING * variance.max())
+    noise = np.sqrt(np.where(enough, variance, 1.0)) * filtered_noise(kernel, combined.correlation)
+    return np.where(enough, signal / noise, 0.0)
 
 
 def excesses(

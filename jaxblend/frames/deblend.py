@@ -19,7 +19,7 @@ from jaxblend.forward.observation import Observation
 from jaxblend.frames.assemble import assemble
 from jaxblend.frames.rounds import FitBatch, fit_in_turns, in_turns
 from jaxblend.frames.scene import Scene
-from jaxblend.frames.search_again import add_missed
+from jaxblend.frames.search_again import look_again
 from jaxblend.frames.source import FrameSource, has_outlines, sources_from_table
 from jaxblend.frames.stars import tell_stars
 from jaxblend.priors import Population, Prior
@@ -106,7 +106,8 @@ def deblend(
     sources = sources_from_table(table, fwhm, detected=None if has_outlines(table) else detect(observation))
     sources = fit_rounds(observation, sources, fit, rounds=rounds, fwhm=fwhm, max_group=max_group)
     if search_again:
-        sources = add_missed(observation, sources, fit, fwhm=fwhm, max_group=max_group, min_snr=residual_snr)
+        options = {"fwhm": fwhm, "max_group": max_group, "min_snr": residual_snr}
+        sources = look_again(observation, sources, fit, given=detections is not None, **options)
     if stars:
         sources = tell_stars(observation, sources, fit, fwhm=fwhm)
     return assemble(observation, sources, table, model=model, prior=prior)

@@ -1,26 +1,30 @@
-"""A second look: sources in what the first models have left."""
+"""Second looks: sources in what the first models have left."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from jaxblend.detection.combine import combine
 from jaxblend.detection.peaks import excesses, matched_filter
 from jaxblend.forward.observation import Observation
-from jaxblend.frames.rounds import FitBatch, Group, fit_in_turns, in_turns
+from jaxblend.frames.rounds import FitBatch, fit_in_turns, in_turns, pixel_noise
 from jaxblend.frames.source import FrameSource, sources_at, total_model
 
-__all__ = ["add_missed"]
+__all__ = ["look_again"]
 
-_SIGNIFICANT = 3.0  # S/N of its model, below which what was added is nothing
+_LOOKS = 4  # each adds up to twice as many sources to a model as the one before
+_SIGNIFICANT = 3.0  # S/N of its model, below which a source is nothing
 _OUTLINE = 0.5  # of the reach of a model, which ends far below the noise
+_LIGHT = 0.1  # of a pixel's noise: where no model has as much, the pixel is nobody's
+
+Seed = tuple[float, ...]
 
 
-def add_missed(
+def look_again(
     observation: Observation,
     sources: Sequence[FrameSource],
     fit_batch: FitBatch,
@@ -28,54 +32,110 @@ def add_missed(
     fwhm: float,
     max_group: int,
     min_snr: float,
+    given: bool = False,
 ) -> list[FrameSource]:
-    """Add the significant peaks of the residual, and fit the groups that they join or change, twice.
+    """Add the significant peaks of the residual, and fit the groups that they join or change.
 
-    A first model that was wrong leaves a residual in many pieces, which are nothing once a few of them are in the
-    scene: these are taken out again. And two that lie beside each other have had the same light, as long as nobody
-    knew how far they reach.
+    A first model that was wrong leaves a residual in many pieces, of which most are nothing once the first of them is
+    in the scene. So each model gets one new neighbour, then, if that was not enough, two, four and eight. Sources
+    whose models are too faint to be anything are taken out again.
+
+    Parameters
+    ----------
+    observation
+        The whole image.
+    sources
+        All of its sources, fitted.
+    fit_batch
+        See ``fit_groups``.
+    fwhm
+        Of the PSF, in pixels.
+    max_group
+        Most sources that are fitted together.
+    min_snr
+        Least significance of a peak.
+    given
+        Whether the sources are the user's, which stay, however faint they are.
     """
-    found = _missed(observation, sources, fwhm, min_snr)
-    if not len(found):
-        return list(sources)
-    old, options = len(sources), {"fwhm": fwhm, "max_group": max_group}
-    before = {group for groups in in_turns(sources, **options) for group in groups}
-    both = [*sources, *sources_at(found, fwhm)]
-    both, touched = _fitted(observation, both, fit_batch, lambda group: group not in before, **options)
-    kept = [i for i, source in enumerate(both) if i < old or _snr(observation, source) >= _SIGNIFICANT]
-    again = {row for row, i in enumerate(kept) if i in touched}
-    both = [both[i] if i < old else _grown(both[i]) for i in kept]
-    both, _ = _fitted(observation, both, fit_batch, lambda group: not again.isdisjoint(group), **options)
-    return [source for i, source in enumerate(both) if i < old or _snr(observation, source) >= _SIGNIFICANT]
+    options = {"fwhm": fwhm, "max_group": max_group}
+    old = {_seed(source) for source in sources}
+    firm = old if given else set()
+    sources, settled = list(sources), _together(sources, **options)
+    for look in range(_LOOKS):
+        found = _missed(observation, sources, fwhm, min_snr, most=2**look)
+        if not len(found):
+            break
+        sources = _fitted(observation, [*sources, *sources_at(found, fwhm)], fit_batch, settled, **options)
+        settled = _together(sources, **options)
+        sources = [s if _seed(s) in old else _grown(s) for s in _significant(observation, sources, firm)]
+    sources = _significant(observation, sources, firm)
+    # Two that are new and lie beside each other have had the same light, until it was known how far they reach.
+    settled = {group for group in settled if group <= old}
+    sources = _fitted(observation, sources, fit_batch, settled, **options)
+    return _significant(observation, sources, firm)
 
 
-def _missed(observation: Observation, sources, fwhm: float, min_snr: float) -> Float[np.ndarray, "m 2"]:
+def _missed(observation: Observation, sources, fwhm: float, min_snr: float, most: int) -> Float[np.ndarray, "m 2"]:
+    """Peaks of the residual: of those in the light of one model the ``most`` significant."""
     model = total_model(sources, observation.image.shape)
     residual = matched_filter(combine(observation, observation.image - model), fwhm)
     known = np.array([source.position for source in sources]).reshape(-1, 2)
     light = matched_filter(combine(observation, model), fwhm)
-    return excesses(residual, light, known, fwhm=fwhm, min_snr=min_snr)
+    found = excesses(residual, light, known, fwhm=fwhm, min_snr=min_snr)
+    columns, rows = np.rint(found).astype(int).T
+    hosts = _brightest(observation, sources)[rows, columns]
+    few = [host < 0 or np.sum(hosts[:i] == host) < most for i, host in enumerate(hosts)]
+    return found[np.array(few, bool)]
+
+
+def _brightest(observation: Observation, sources: Sequence[FrameSource]) -> Int[np.ndarray, "H W"]:
+    """Whose model is the brightest in each pixel; -1 where there is none."""
+    sigma = pixel_noise(observation)[:, None, None]
+    light, host = np.full(observation.shape, _LIGHT), np.full(observation.shape, -1)
+    for i, source in enumerate(sources):
+        stamp = source.part.stamp
+        own = np.sqrt(np.sum((source.part.image / sigma) ** 2, axis=0))
+        wins = own > light[stamp]
+        light[stamp], host[stamp] = np.where(wins, own, light[stamp]), np.where(wins, i, host[stamp])
+    return host
 
 
 def _fitted(
     observation: Observation,
     sources: Sequence[FrameSource],
     fit_batch: FitBatch,
-    wanted: Callable[[Group], bool],
+    settled: set[frozenset[Seed]],
     *,
     fwhm: float,
     max_group: int,
-) -> tuple[list[FrameSource], set[int]]:
-    """All sources, those of the groups that are wanted with new models, and the numbers of these."""
-    turns = [[group for group in groups if wanted(group)] for groups in in_turns(sources, fwhm, max_group)]
-    touched = {i for groups in turns for group in groups for i in group}
-    return fit_in_turns(observation, sources, turns, fit_batch, fwhm=fwhm), touched
+) -> list[FrameSource]:
+    """All sources, with new models of those that have not been fitted together yet."""
+    turns = in_turns(sources, fwhm, max_group)
+    turns = [[group for group in groups if _names(sources, group) not in settled] for groups in turns]
+    return fit_in_turns(observation, sources, turns, fit_batch, fwhm=fwhm)
 
 
-def _snr(observation: Observation, source: FrameSource) -> float:
-    """Of the model, as a template that is known."""
-    stamp = (slice(None), *source.part.stamp)
-    return float(np.sqrt(np.sum(source.part.image.astype(float) ** 2 * observation.weight[stamp])))
+def _together(sources: Sequence[FrameSource], *, fwhm: float, max_group: int) -> set[frozenset[Seed]]:
+    return {_names(sources, group) for groups in in_turns(sources, fwhm, max_group) for group in groups}
+
+
+def _names(sources: Sequence[FrameSource], group: Sequence[int]) -> frozenset[Seed]:
+    return frozenset(_seed(sources[i]) for i in group)
+
+
+def _seed(source: FrameSource) -> Seed:
+    """What stays of a source whatever else changes."""
+    return tuple(source.seed.tolist())
+
+
+def _significant(observation: Observation, sources: Sequence[FrameSource], firm: set[Seed]) -> list[FrameSource]:
+    """Those whose models are bright enough, as templates that are known, and those that stay in any case."""
+
+    def snr(source: FrameSource) -> float:
+        stamp = (slice(None), *source.part.stamp)
+        return float(np.sqrt(np.sum(source.part.image.astype(float) ** 2 * observation.weight[stamp])))
+
+    return [source for source in sources if _seed(source) in firm or snr(source) >= _SIGNIFICANT]
 
 
 def _grown(source: FrameSource) -> FrameSource:

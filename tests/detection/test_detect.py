@@ -51,6 +51,17 @@ def test_a_masked_pixel_beside_a_blend_does_not_merge_it():
     assert len(detect(observation.replace(weight=weight))) == 3
 
 
+def test_a_source_brighter_than_the_sky_is_found_in_its_own_photon_noise():
+    """The weight of its core is a hundredth of the sky's, which is no mask."""
+    light = stars(TRUTH, [300.0, 2e5, 250.0])
+    variance = 1.0 + light
+    noise = np.sqrt(variance) * np.random.default_rng(0).normal(size=light.shape)
+    observation = Observation((light + noise)[None], 1 / variance[None], GaussianPSF(FWHM * 0.2), pixel_scale=0.2)
+    table = detect(observation)
+    np.testing.assert_allclose(np.stack([table["x"], table["y"]], 1), TRUTH, atol=0.3)
+    assert table["snr"][1] == pytest.approx(np.sqrt(2e5), rel=0.05)  # sqrt(N): the sky is nothing beside it
+
+
 def test_units_of_a_band_do_not_matter():
     observation = observed(stars(TRUTH, [300.0, 200.0, 250.0]))
     factor = np.array([1e3, 1e-3], np.float32)[:, None, None]

@@ -11,7 +11,7 @@ from jaxblend.detection.peaks import filtered_noise, gaussian_kernel, matched_fi
 from jaxblend.errors import JaxblendWarning
 from jaxblend.forward.observation import Observation
 from jaxblend.forward.psf import GaussianPSF
-from jaxblend.frames.deblend import add_missed
+from jaxblend.frames.search_again import look_again
 
 FWHM, SIDE, N = 4.0, 400, 4
 ROWS = np.array([[0.25, 1.0, 0.25], [0.6, 1.0, 0.6]])  # kernels of two bands
@@ -113,7 +113,7 @@ def test_the_search_of_the_residual_knows_of_it_too(kind, fewest, most):
         raise AskedError
 
     try:
-        add_missed(noise(kind, 5), [], fit_batch, fwhm=FWHM, max_group=8, min_snr=5.0)
+        look_again(noise(kind, 5), [], fit_batch, fwhm=FWHM, max_group=8, min_snr=5.0)
     except AskedError:
         pass
     assert fewest <= len(asked) <= most

@@ -10,8 +10,8 @@ from fake_fit import FakeFit, fake_fit, gaussians
 from jaxblend.forward.observation import Observation
 from jaxblend.forward.psf import GaussianPSF
 from jaxblend.frames.deblend import fit_rounds
-from jaxblend.frames.search_again import add_missed
-from jaxblend.frames.source import FrameSource, sources_from_table, total_model
+from jaxblend.frames.search_again import look_again
+from jaxblend.frames.source import FrameSource, sources_at, sources_from_table, total_model
 
 SIGMA = 3.0  # pixels, of the galaxies, which are broader than the PSF
 FWHM = 3.0
@@ -65,8 +65,9 @@ def test_what_a_bad_first_fit_left_is_taken_out_again(observation):
         return fitted(observations, positions, stars=stars)
 
     first = fit_rounds(observation, detected(slice(None)), badly, rounds=2, **OPTIONS)
-    sources = add_missed(observation, first, well, min_snr=5.0, **OPTIONS)
+    sources = look_again(observation, first, well, min_snr=5.0, **OPTIONS)
     assert max(looked) > len(WHERE) - 1  # pieces were tried, beside the two that overlap
+    assert looked[0] <= 2 * len(WHERE)  # one for each model, not all of them at once
     assert [source.seed.tolist() for source in sources] == WHERE.tolist()
     np.testing.assert_allclose([flux_of(source) for source in sources], 2 * FLUX, rtol=0.02)
 
@@ -74,11 +75,20 @@ def test_what_a_bad_first_fit_left_is_taken_out_again(observation):
 def test_two_that_are_new_do_not_both_have_the_same_light(observation):
     """Points by the size of the PSF do not overlap; the galaxies that they turn out to be do."""
     first = fit_rounds(observation, detected(slice(1)), fitted, rounds=2, **OPTIONS)
-    sources = add_missed(observation, first, fitted, min_snr=5.0, **OPTIONS)
+    sources = look_again(observation, first, fitted, min_snr=5.0, **OPTIONS)
     assert len(sources) == 3
     new = sorted(sources[1:], key=lambda source: source.seed[0])
     np.testing.assert_allclose([source.seed for source in new], WHERE[1:], atol=0.5)
     assert sum(map(flux_of, new)) == pytest.approx(2 * FLUX[1:].sum(), rel=0.02)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_what_is_too_faint_goes_unless_it_was_given(observation, given):
+    nothing = np.array([[80.0, 20.0]])
+    first = fit_rounds(observation, [*detected(slice(None)), *sources_at(nothing, FWHM)], fitted, rounds=2, **OPTIONS)
+    sources = look_again(observation, first, fitted, min_snr=5.0, given=given, **OPTIONS)
+    seeds = [source.seed.tolist() for source in sources]
+    assert seeds == [*WHERE.tolist(), *(nothing.tolist() if given else [])]
 
 
 def test_a_clean_residual_changes_nothing(observation):
@@ -88,4 +98,4 @@ def test_a_clean_residual_changes_nothing(observation):
     first = fit_rounds(observation, detected(slice(None)), fitted, rounds=3, **OPTIONS)
     left = np.asarray(observation.image) - total_model(first, observation.image.shape)
     assert np.mean(left**2) == pytest.approx(1, abs=0.1)
-    assert add_missed(observation, first, not_called, min_snr=5.0, **OPTIONS) == first
+    assert look_again(observation, first, not_called, min_snr=5.0, **OPTIONS) == first
