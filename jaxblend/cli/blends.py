@@ -12,6 +12,8 @@ import tyro
 from jaxblend.cli.settings import made, read_settings
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from jaxblend.simulation import Blend, SkySources, Survey, VaryingPSF
     from jaxblend.simulation.layouts import AbstractLayout
 
@@ -71,6 +73,9 @@ class BlendOptions:
 
     variance: Literal["sky", "model"] | None = None
     """What the weight is made of: the sky alone, or sky and sources; by default as the noise."""
+
+    noise_correlation: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE [FILE ...]", help_behavior_hint="")] = ()
+    """How noise is correlated, .npy or FITS as for jaxblend fit; with --noise gaussian or sky. White by default."""
 
     psf: Words = ()
     """kolmogorov, moffat or airy; with settings another for each blend: moffat width_scatter=0.1 band_scatter=0.03."""
@@ -152,6 +157,7 @@ class BlendOptions:
             "selection": made("--selection", Selection, cuts),
             "shear": _shear(self.shear),
             "noise": False if self.noise == "none" else self.noise,
+            "noise_correlation": _correlation(self.noise_correlation, surveys[0]),
             "variance": self.variance,
             "psf": _psf(self.psf),
             "decentring": self.decentring,
@@ -160,6 +166,17 @@ class BlendOptions:
             "rotate": self.rotate,
             "dither": self.dither,
         }
+
+
+def _correlation(paths: tuple[str, ...], survey: Survey) -> np.ndarray | None:
+    from jaxblend.cli.inputs import naming
+    from jaxblend.forward.noise_checks import noise_correlation
+    from jaxblend.io.noise import read_noise_correlation
+
+    if not paths:
+        return None
+    with naming(paths[0]):
+        return noise_correlation(read_noise_correlation(paths, bands=survey.bands), len(survey.bands))
 
 
 def _psf(words: Sequence[str]) -> str | VaryingPSF | None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import tyro
 from rich.console import Console
 
 from jaxblend.cli.blends import BlendOptions
 from jaxblend.cli.console import described, progress_bar, say_files
-from jaxblend.cli.inputs import naming
 from jaxblend.cli.overview import GALLERY, SUMMARY, Overview, check_gallery
 
 if TYPE_CHECKING:
-    import numpy as np
     from astropy.table import QTable
 
-    from jaxblend.simulation import Blend, Survey
+    from jaxblend.simulation import Blend
 
 
 @dataclass(frozen=True)
@@ -53,9 +50,6 @@ class Simulate(BlendOptions):
 
     gallery: int = 9
     """How many blends gallery.png shows, each beside its light without noise; 0 for no picture."""
-
-    noise_correlation: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE [FILE ...]", help_behavior_hint="")] = ()
-    """How noise is correlated, .npy or FITS as for jaxblend fit; with --noise gaussian or sky. White by default."""
 
     def run(self, console: Console) -> None:
         """Draw and write, one blend after the other."""
@@ -105,19 +99,6 @@ class Simulate(BlendOptions):
             return write_fits(blend, path, isolated=self.isolated)
         isolated = blend.isolated if self.isolated else None
         return write_npz(blend.observation, path, positions=blend.seeds, isolated=isolated)
-
-    def _options(self, surveys: Sequence[Survey]) -> dict[str, Any]:
-        return BlendOptions._options(self, surveys) | {"noise_correlation": self._correlation(surveys[0])}
-
-    def _correlation(self, survey: Survey) -> np.ndarray | None:
-        from jaxblend.forward.noise_checks import noise_correlation
-        from jaxblend.io.noise import read_noise_correlation
-
-        if not self.noise_correlation:
-            return None
-        with naming(self.noise_correlation[0]):
-            given = read_noise_correlation(self.noise_correlation, bands=survey.bands)
-            return noise_correlation(given, len(survey.bands))
 
     def _write_options(self) -> Path:
         from jaxblend.io.atomic import write_json

@@ -13,14 +13,14 @@ from jaxblend.io.fits import read_fits
 from jaxblend.io.images import Extension, write_images
 from jaxblend.io.stored import StoredBlend
 from jaxblend.io.tables import table_of_hdu
-from jaxblend.simulation.truth import places_of, truth_to_store
+from jaxblend.simulation.truth import places_of, seeds_of, truth_to_store
 
 if TYPE_CHECKING:
     from astropy.table import QTable
 
     from jaxblend.simulation.blend import Blend
 
-__all__ = ["read_fits_blend", "write_fits"]
+__all__ = ["read_fits_blend", "read_fits_seeds", "write_fits"]
 
 _PSF_SIDE = 63  # pixels
 _TRUTH, _ISOLATED = "TRUTH", "ISOLATED"
@@ -93,6 +93,16 @@ def read_fits_blend(path: str | os.PathLike) -> StoredBlend:
     about: Any = truth.meta  # astropy's types do not know it
     named = observation.replace(survey=about.get("survey"))
     return StoredBlend(named, places_of(truth), isolated, truth)
+
+
+def read_fits_seeds(path: str | os.PathLike) -> np.ndarray | None:
+    """Positions (n, 2), pixel x, y, that go with a blend that `write_fits` wrote; None for files that others wrote."""
+    from astropy.io import fits
+
+    with fits.open(path, memmap=False) as hdus:
+        every: list[Any] = list(hdus)
+        truth = next((table_of_hdu(hdu) for hdu in every if hdu.name == _TRUTH and _ISOLATED in every[1].header), None)
+    return None if truth is None else seeds_of(truth)
 
 
 def _truth_in(path: str | os.PathLike, shape: tuple[int, ...]) -> tuple[QTable | None, np.ndarray | None]:

@@ -108,6 +108,21 @@ def test_blends_that_are_drawn_now_and_a_failure(tmp_path, run, known):
     assert not (tmp_path / "o/gallery.png").exists()
 
 
+def test_blends_that_are_drawn_now_can_have_correlated_noise(tmp_path, run, monkeypatch):
+    seen, row = [], np.array([0.4, 1.0, 0.4])
+
+    class Watching(Peaks):
+        def separate(self, observation, positions):
+            seen.append(observation.noise_correlation)
+            return super().separate(observation, positions)
+
+    monkeypatch.setattr(compare, "deblenders", lambda: {"peaks": Watching})
+    np.save(tmp_path / "c.npy", np.outer(row, row))
+    noise = "--noise", "gaussian", "--noise-correlation", tmp_path / "c.npy"
+    assert run(*SMALL, *noise, "--methods", "peaks", "--gallery", 0)[0] == 0
+    np.testing.assert_allclose(seen[-3:], [[np.outer(row, row)] * 2] * 3)  # the first looks whether it runs
+
+
 def test_what_has_ended_is_written_before_the_rest_is_done(tmp_path, run, blends, monkeypatch):
     class Killed(Peaks):
         def separate(self, observation, positions):

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
+from jaxblend.cli.fit import find_positions
+from jaxblend.cli.inputs import ImageOptions, read_images
 from jaxblend.cli.main import main
 from jaxblend.cli.stored import read_blends, read_truth
 from jaxblend.io.npz import read_npz
@@ -177,6 +179,17 @@ def test_correlated_noise(tmp_path, run, form):
         np.testing.assert_allclose(observation.noise_correlation, np.outer(row, row)[None], atol=1e-6)
         noise = (observation.image - blend.isolated.sum(axis=0)) * np.sqrt(observation.weight)
         assert 0.2 < np.mean(noise[:, :, 1:] * noise[:, :, :-1]) / np.mean(noise**2) < 0.6
+
+
+def test_a_blend_as_fits_is_fitted_at_its_seeds(tmp_path, run):
+    assert run("--format", "fits", "--decentring", "pixel", "--n-sources", 2)[0] == 0
+    for number, blend in enumerate(read_blends(tmp_path / "o")):
+        stored = read_images((str(tmp_path / f"o/blend_000{number}.fits"),), ImageOptions())
+        positions, origin = find_positions(stored, None)
+        own = blend.truth
+        np.testing.assert_allclose(positions, np.stack([own["seed_x"].value, own["seed_y"].value], axis=1))
+        assert origin == "of the file"
+        assert np.abs(positions[:, 0] - own["x"].value).max() > 0
 
 
 def test_both_backends_draw_the_same(tmp_path, run):
