@@ -63,7 +63,7 @@ def deblend(
     rounds
         How often every group is fitted. In the first round other groups are masked, then they are subtracted.
     search_again
-        Whether to look for sources in the residual.
+        Whether to look for sources in the residual, and take out detections whose models turn out to be nothing.
     stars
         Whether to try compact sources as points.
     detections
