@@ -26,7 +26,8 @@ class FrameOptions:
     """Known sources, in place of detecting: a table as for jaxblend fit --positions (x, y from 0, or ra, dec)."""
 
     search_again: Annotated[bool, tyro.conf.arg(help_behavior_hint="")] = True
-    """Do not look for more sources in the residual; with --detections, those and no others are fitted."""
+    """Do not look for more sources in the residual, nor take out detections that are nothing once others are modelled;
+    with --detections, those and no others are fitted."""
 
     residual_snr: float = 5.0
     """Least signal to noise of a source in the residual."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -56,7 +57,7 @@ class Fit:
             raise ValueError("Got no file, expected an .npz or FITS files: jaxblend fit blend.npz")
         with doing(console, "reading"):
             stored = read_images(self.blend, self.images)
-            positions, origin = find_positions(stored, self.positions)
+            positions, origin = find_positions(stored, self.positions, self.blend)
         observation = stored.observation
         self.out.mkdir(parents=True, exist_ok=True)  # if it cannot be made, that is said before the work
         with doing(console, f"fitting {len(positions)} sources {origin}, {observation.n_bands} bands"):
@@ -76,12 +77,17 @@ class Fit:
         say_files(console, self.out, files)
 
 
-def find_positions(stored: StoredBlend, path: Path | None) -> tuple[np.ndarray, str]:
+def find_positions(stored: StoredBlend, path: Path | None, files: Sequence[str]) -> tuple[np.ndarray, str]:
     """Take positions from a table, else from the file, else from a detection; say which."""
+    from jaxblend.io.fits_blend import read_fits_seeds
+
     if path is not None:
         return read_given_positions(path, stored.observation), f"of {path.name}"
     if stored.positions is not None:
         return stored.positions, "of the file"
+    seeds = None if files[0].lower().endswith(".npz") else read_fits_seeds(files[0].partition("[")[0])
+    if seeds is not None and len(files) == 1:
+        return seeds, "of the file"
     return _detect(stored), "detected"
 
 

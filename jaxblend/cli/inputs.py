@@ -130,7 +130,6 @@ def naming(path: str | Path) -> Iterator[None]:
 
 def _read_fits(paths: tuple[str, ...], options: ImageOptions) -> StoredBlend:
     from jaxblend.io.fits import read_fits
-    from jaxblend.io.fits_blend import read_fits_seeds
     from jaxblend.io.stored import StoredBlend
 
     observation = read_fits(
@@ -148,7 +147,7 @@ def _read_fits(paths: tuple[str, ...], options: ImageOptions) -> StoredBlend:
         noise_correlation=_noise_files(options),
         gain=_one_or_more(options.gain),
     )
-    return StoredBlend(observation, read_fits_seeds(paths[0]) if len(paths) == 1 and Path(paths[0]).is_file() else None)
+    return StoredBlend(observation)
 
 
 def _read_npz(path: Path, options: ImageOptions) -> StoredBlend:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import os
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ from jaxblend.fitting.failed import failed_fit
 from jaxblend.fitting.prepare import Item
 from jaxblend.fitting.result import Fit
 from jaxblend.fitting.solve import shape_key
+from jaxblend.fitting.threads import threads
 from jaxblend.forward.galaxies import AbstractGalaxy, BulgeDisk
 from jaxblend.forward.observation import Observation
 from jaxblend.infer.map import MapResult
@@ -66,8 +66,7 @@ def in_buckets(
     found: dict[int, Fit] = {}
     waiting: dict = defaultdict(list)
     pending: list[Future] = []
-    workers = max(1, min(os.cpu_count() or 1, 4))
-
+    workers = threads()
     with ThreadPoolExecutor(workers) as pool, _progress_bar(progress, observations) as advance:
 
         def collect(most: int):

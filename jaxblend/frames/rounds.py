@@ -45,7 +45,7 @@ def fit_in_turns(
     fwhm: float,
 ) -> list[FrameSource]:
     """All sources, after the groups of each turn have been fitted against what the turns before have left."""
-    for groups in turns:
+    for groups in filter(None, turns):
         fits, stamps = fit_groups(observation, sources, groups, fit_batch)
         sources = updated(observation, sources, groups, fits, stamps, fwhm=fwhm)
     return list(sources)

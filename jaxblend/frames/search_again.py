@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from jaxblend.detection.combine import combine
-from jaxblend.detection.peaks import excesses, matched_filter
+from jaxblend.detection.peaks import excesses, filtered_noise, gaussian_kernel, matched_filter
+from jaxblend.fitting.photons import sky_share
 from jaxblend.forward.observation import Observation
 from jaxblend.frames.rounds import FitBatch, fit_in_turns, in_turns, pixel_noise
 from jaxblend.frames.source import FrameSource, sources_at, total_model
@@ -37,8 +39,9 @@ def look_again(
     """Add the significant peaks of the residual, and fit the groups that they join or change.
 
     A first model that was wrong leaves a residual in many pieces, of which most are nothing once the first of them is
-    in the scene. So each model gets one new neighbour, then, if that was not enough, two, four and eight. Sources
-    whose models are too faint to be anything are taken out again.
+    in the scene. So each model, and each patch of light that has none, gets one new source, then, if that was not
+    enough, two, four and eight. Sources whose models are too faint to be anything are taken out again; what that
+    changes in their neighbours after the last fit is below the noise. Those whose fit has failed stay, with its flag.
 
     Parameters
     ----------
@@ -60,31 +63,45 @@ def look_again(
     options = {"fwhm": fwhm, "max_group": max_group}
     old = {_seed(source) for source in sources}
     firm = old if given else set()
-    sources, settled = list(sources), _together(sources, **options)
+    sources, settled, tried = list(sources), _together(sources, **options), []
     for look in range(_LOOKS):
-        found = _missed(observation, sources, fwhm, min_snr, most=2**look)
+        found = _missed(observation, sources, tried, fwhm, min_snr, most=2**look)
         if not len(found):
             break
-        sources = _fitted(observation, [*sources, *sources_at(found, fwhm)], fit_batch, settled, **options)
+        tried += sources_at(found, fwhm)
+        sources = _fitted(observation, [*sources, *tried[-len(found) :]], fit_batch, settled, **options)
         settled = _together(sources, **options)
-        sources = [s if _seed(s) in old else _grown(s) for s in _significant(observation, sources, firm)]
-    sources = _significant(observation, sources, firm)
+        kept = _significant(observation, sources, old, firm, fwhm)
+        sources = [source if _seed(source) in old else _grown(source) for source in kept]
+    sources = _significant(observation, sources, old, firm, fwhm)
     # Two that are new and lie beside each other have had the same light, until it was known how far they reach.
     settled = {group for group in settled if group <= old}
     sources = _fitted(observation, sources, fit_batch, settled, **options)
-    return _significant(observation, sources, firm)
+    return _significant(observation, sources, old, firm, fwhm)
 
 
-def _missed(observation: Observation, sources, fwhm: float, min_snr: float, most: int) -> Float[np.ndarray, "m 2"]:
-    """Peaks of the residual: of those in the light of one model the ``most`` significant."""
+def _missed(
+    observation: Observation,
+    sources: Sequence[FrameSource],
+    tried: Sequence[FrameSource],
+    fwhm: float,
+    min_snr: float,
+    *,
+    most: int,
+) -> Float[np.ndarray, "m 2"]:
+    """Peaks of the residual: the ``most`` significant of those in the light of one model, or of one patch without."""
+    from scipy.ndimage import label
+
     model = total_model(sources, observation.image.shape)
     residual = matched_filter(combine(observation, observation.image - model), fwhm)
-    known = np.array([source.position for source in sources]).reshape(-1, 2)
+    known = np.array([*(source.position for source in sources), *(source.seed for source in tried)]).reshape(-1, 2)
     light = matched_filter(combine(observation, model), fwhm)
     found = excesses(residual, light, known, fwhm=fwhm, min_snr=min_snr)
     columns, rows = np.rint(found).astype(int).T
-    hosts = _brightest(observation, sources)[rows, columns]
-    few = [host < 0 or np.sum(hosts[:i] == host) < most for i, host in enumerate(hosts)]
+    host = _brightest(observation, sources)
+    patch = cast("Any", label)((host < 0) & (residual > 0.5 * min_snr))[0]
+    hosts = np.where(host < 0, -patch, host + 1)[rows, columns]
+    few = [np.sum(hosts[:i] == host) < most for i, host in enumerate(hosts)]
     return found[np.array(few, bool)]
 
 
@@ -111,7 +128,11 @@ def _fitted(
 ) -> list[FrameSource]:
     """All sources, with new models of those that have not been fitted together yet."""
     turns = in_turns(sources, fwhm, max_group)
-    turns = [[group for group in groups if _names(sources, group) not in settled] for groups in turns]
+
+    def is_new(group):
+        return _names(sources, group) not in settled or any(sources[i].fitted is None for i in group)
+
+    turns = [[group for group in groups if is_new(group)] for groups in turns]
     return fit_in_turns(observation, sources, turns, fit_batch, fwhm=fwhm)
 
 
@@ -128,14 +149,21 @@ def _seed(source: FrameSource) -> Seed:
     return tuple(source.seed.tolist())
 
 
-def _significant(observation: Observation, sources: Sequence[FrameSource], firm: set[Seed]) -> list[FrameSource]:
+def _significant(
+    observation: Observation, sources: Sequence[FrameSource], old: set[Seed], firm: set[Seed], fwhm: float
+) -> list[FrameSource]:
     """Those whose models are bright enough, as templates that are known, and those that stay in any case."""
+    weight = np.asarray(observation.weight)
+    if observation.gain is not None:
+        weight = weight * sky_share(weight, total_model(sources, observation.image.shape), observation.gain)
+    least = _SIGNIFICANT * filtered_noise(gaussian_kernel(fwhm), combine(observation).correlation)
 
-    def snr(source: FrameSource) -> float:
-        stamp = (slice(None), *source.part.stamp)
-        return float(np.sqrt(np.sum(source.part.image.astype(float) ** 2 * observation.weight[stamp])))
+    def stays(source: FrameSource) -> bool:
+        squares = source.part.image.astype(float) ** 2 * weight[(slice(None), *source.part.stamp)]
+        failed = not np.any(source.part.image)
+        return _seed(source) in firm or (failed and _seed(source) in old) or bool(np.sum(squares) >= least**2)
 
-    return [source for source in sources if _seed(source) in firm or snr(source) >= _SIGNIFICANT]
+    return [source for source in sources if stays(source)]
 
 
 def _grown(source: FrameSource) -> FrameSource:

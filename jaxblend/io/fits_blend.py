@@ -101,7 +101,8 @@ def read_fits_seeds(path: str | os.PathLike) -> np.ndarray | None:
 
     with fits.open(path, memmap=False) as hdus:
         every: list[Any] = list(hdus)
-        truth = next((table_of_hdu(hdu) for hdu in every if hdu.name == _TRUTH and _ISOLATED in every[1].header), None)
+        ours = any(_ISOLATED in hdu.header for hdu in every)
+        truth = next((table_of_hdu(hdu) for hdu in every if ours and hdu.name == _TRUTH), None)
     return None if truth is None else seeds_of(truth)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ import jax
 import numpy as np
 
 from jaxblend.fitting.solve import shape_key
+from jaxblend.fitting.threads import threads
 from jaxblend.sampling.compute import Drawn, Task
 
 __all__ = ["in_batches"]
@@ -40,6 +40,6 @@ def in_batches(
         drawn = jax.tree.map(np.asarray, program(stacked, keys[np.array(full)], *options))
         return {i: jax.tree.map(lambda x, j=j: x[j], drawn) for j, i in enumerate(chunk)}
 
-    with ThreadPoolExecutor(at_once or max(1, min(os.cpu_count() or 1, 4))) as pool:
+    with ThreadPoolExecutor(at_once or threads()) as pool:
         found = {i: drawn for part in pool.map(run, chunks) for i, drawn in part.items()}
     return [found[i] for i in range(len(tasks))]

@@ -181,11 +181,11 @@ def test_correlated_noise(tmp_path, run, form):
         assert 0.2 < np.mean(noise[:, :, 1:] * noise[:, :, :-1]) / np.mean(noise**2) < 0.6
 
 
-def test_a_blend_as_fits_is_fitted_at_its_seeds(tmp_path, run):
+def test_a_blend_as_fits_brings_its_seeds(tmp_path, run):
     assert run("--format", "fits", "--decentring", "pixel", "--n-sources", 2)[0] == 0
     for number, blend in enumerate(read_blends(tmp_path / "o")):
-        stored = read_images((str(tmp_path / f"o/blend_000{number}.fits"),), ImageOptions())
-        positions, origin = find_positions(stored, None)
+        files = (str(tmp_path / f"o/blend_000{number}.fits"),)
+        positions, origin = find_positions(read_images(files, ImageOptions()), None, files)
         own = blend.truth
         np.testing.assert_allclose(positions, np.stack([own["seed_x"].value, own["seed_y"].value], axis=1))
         assert origin == "of the file"

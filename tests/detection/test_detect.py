@@ -52,7 +52,7 @@ def test_a_masked_pixel_beside_a_blend_does_not_merge_it():
 
 
 def test_a_source_brighter_than_the_sky_is_found_in_its_own_photon_noise():
-    """The weight of its core is a hundredth of the sky's, which is no mask."""
+    """The weight of its core is a ten-thousandth of the sky's, which is no mask."""
     light = stars(TRUTH, [300.0, 2e5, 250.0])
     variance = 1.0 + light
     noise = np.sqrt(variance) * np.random.default_rng(0).normal(size=light.shape)

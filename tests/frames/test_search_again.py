@@ -67,19 +67,68 @@ def test_what_a_bad_first_fit_left_is_taken_out_again(observation):
     first = fit_rounds(observation, detected(slice(None)), badly, rounds=2, **OPTIONS)
     sources = look_again(observation, first, well, min_snr=5.0, **OPTIONS)
     assert max(looked) > len(WHERE) - 1  # pieces were tried, beside the two that overlap
-    assert looked[0] <= 2 * len(WHERE)  # one for each model, not all of them at once
     assert [source.seed.tolist() for source in sources] == WHERE.tolist()
     np.testing.assert_allclose([flux_of(source) for source in sources], 2 * FLUX, rtol=0.02)
 
 
 def test_two_that_are_new_do_not_both_have_the_same_light(observation):
-    """Points by the size of the PSF do not overlap; the galaxies that they turn out to be do."""
+    """In one patch of light there is one new source, then a second in what it leaves, and both are fitted together."""
     first = fit_rounds(observation, detected(slice(1)), fitted, rounds=2, **OPTIONS)
     sources = look_again(observation, first, fitted, min_snr=5.0, **OPTIONS)
     assert len(sources) == 3
     new = sorted(sources[1:], key=lambda source: source.seed[0])
-    np.testing.assert_allclose([source.seed for source in new], WHERE[1:], atol=0.5)
+    np.testing.assert_allclose(new[0].seed, WHERE[1], atol=0.5)
+    np.testing.assert_allclose(new[1].seed, WHERE[2], atol=SIGMA / 2)  # the first has taken the light between them
     assert sum(map(flux_of, new)) == pytest.approx(2 * FLUX[1:].sum(), rel=0.02)
+
+
+def test_each_look_gives_a_model_more_neighbours(observation):
+    """A model of 24 pixels' width in which four small galaxies lie, none of them known."""
+    where = np.array([[40.0, 45.0], [60.0, 45.0], [50.0, 35.0], [50.0, 55.0]])
+    wide, small = gaussians(np.array([[50.0, 45.0]]), (90, 100), 10.0), gaussians(where, (90, 100), SIGMA)
+    light = np.tensordot([6e4], wide, 1) + np.tensordot([1.2e4, 1.1e4, 1.0e4, 0.9e4], small, 1)
+    seen = observation.replace(image=np.stack([light, light]).astype(np.float32))
+    sizes = []
+
+    def fit_wide(observations, positions, *, stars, sigma=10.0):
+        sizes.extend(map(len, positions))
+        fits = []
+        for cutout, places in zip(observations, positions, strict=True):
+            widths = [sigma, *[SIGMA] * (len(places) - 1)]
+            each = np.concatenate(
+                [gaussians(place[None], cutout.shape, width) for place, width in zip(places, widths, strict=True)]
+            )
+            flux = np.linalg.lstsq(each.reshape(len(each), -1).T, cutout.image[0].ravel(), rcond=None)[0]
+            images = (flux[:, None, None] * each)[:, None] * np.ones((1, 2, 1, 1))
+            fits.append(Placed([cutout], None, images, 0.0, places))
+        return fits
+
+    outline = {"a": [10.0], "b": [10.0], "theta": [0.0], "npix": [1200]}
+    alone = sources_from_table(Table({"x": [50.0], "y": [45.0], **outline}), FWHM)
+    first = fit_rounds(seen, alone, fit_wide, rounds=2, **OPTIONS)
+    sizes.clear()
+    sources = look_again(seen, first, fit_wide, min_snr=5.0, **OPTIONS)
+    assert sizes == [2, 4, 5, 5]  # the strongest alone, two more, the last; and all of them again
+    near = [np.min(np.hypot(*(source.position - where).T)) for source in sources[1:]]
+    assert len(near) == len(where)
+    np.testing.assert_array_less(near, SIGMA / 2)  # positions do not move here, to where the wide model is right
+
+
+def test_what_was_tried_in_vain_is_not_tried_for_ever(observation):
+    """Fits that fail leave no light; what was detected stays with them, what was added does not."""
+    calls = []
+
+    def failing(observations, positions, *, stars):
+        calls.append(sum(map(len, positions)))
+        return [
+            Placed(fit.observations, fit.catalog, np.full_like(fit.images, np.nan), fit.chi2, fit.positions)
+            for fit in fitted(observations, positions, stars=stars)
+        ]
+
+    first = fit_rounds(observation, detected(slice(1)), failing, rounds=1, **OPTIONS)
+    sources = look_again(observation, first, failing, min_snr=5.0, **OPTIONS)
+    assert [source.seed.tolist() for source in sources] == WHERE[:1].tolist()
+    assert len(calls) <= 6
 
 
 @pytest.mark.parametrize("given", [True, False])
