@@ -66,6 +66,7 @@ def in_buckets(
     found: dict[int, Fit] = {}
     waiting: dict = defaultdict(list)
     pending: list[Future] = []
+    flagged: list[str] = []
     workers = threads()
     with ThreadPoolExecutor(workers) as pool, _progress_bar(progress, observations) as advance:
 
@@ -85,7 +86,7 @@ def in_buckets(
                     raise ValueError(message) from None
                 options = _of_one_model(models, program.options)
                 found[i] = failed_fit(group, where, message, reference_band(group), **options)
-                warnings.warn(f"{message}; it is flagged and the rest go on", JaxblendWarning, stacklevel=3)
+                flagged.append(message)
                 advance()
                 continue
             key = (shape_key(item), reference_band(group))
@@ -96,6 +97,8 @@ def in_buckets(
         for key, entries in waiting.items():
             pending.append(pool.submit(_run, program, entries, key[1], batch_size, keep_observations))
         collect(0)
+    for message in flagged:  # while threads work, a warning may be lost among those that they silence
+        warnings.warn(f"{message}; it is flagged and the rest go on", JaxblendWarning, stacklevel=3)
     return [found[i] for i in range(len(found))]
 
 
