@@ -79,16 +79,21 @@ class Fit:
 
 def find_positions(stored: StoredBlend, path: Path | None, files: Sequence[str]) -> tuple[np.ndarray, str]:
     """Take positions from a table, else from the file, else from a detection; say which."""
-    from jaxblend.io.fits_blend import read_fits_seeds
-
     if path is not None:
         return read_given_positions(path, stored.observation), f"of {path.name}"
     if stored.positions is not None:
         return stored.positions, "of the file"
-    seeds = None if files[0].lower().endswith(".npz") else read_fits_seeds(files[0].partition("[")[0])
-    if seeds is not None and len(files) == 1:
-        return seeds, "of the file"
-    return _detect(stored), "detected"
+    seeds = _seeds_in(files)
+    return (_detect(stored), "detected") if seeds is None else (seeds, "of the file")
+
+
+def _seeds_in(files: Sequence[str]) -> np.ndarray | None:
+    """Those that go with a simulated blend as FITS, which is one file."""
+    from jaxblend.io.fits_blend import read_fits_seeds
+
+    if len(files) > 1 or files[0].lower().endswith(".npz"):
+        return None
+    return read_fits_seeds(files[0].partition("[")[0])
 
 
 def _detect(stored: StoredBlend) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -39,9 +38,10 @@ def look_again(
     """Add the significant peaks of the residual, and fit the groups that they join or change.
 
     A first model that was wrong leaves a residual in many pieces, of which most are nothing once the first of them is
-    in the scene. So each model, and each patch of light that has none, gets one new source, then, if that was not
-    enough, two, four and eight. Sources whose models are too faint to be anything are taken out again; what that
-    changes in their neighbours after the last fit is below the noise. Those whose fit has failed stay, with its flag.
+    in the scene. So each model gets one new neighbour, then, if that was not enough, two, four and eight; where there
+    is no model, all peaks are sources at once. Sources whose models are too faint to be anything are taken out again;
+    what that changes in their neighbours after the last fit is below the noise. Those whose fit has failed stay, with
+    its flag.
 
     Parameters
     ----------
@@ -63,6 +63,7 @@ def look_again(
     options = {"fwhm": fwhm, "max_group": max_group}
     old = {_seed(source) for source in sources}
     firm = old if given else set()
+    least = _SIGNIFICANT * filtered_noise(gaussian_kernel(fwhm), combine(observation).correlation)
     sources, settled, tried = list(sources), _together(sources, **options), []
     for look in range(_LOOKS):
         found = _missed(observation, sources, tried, fwhm, min_snr, most=2**look)
@@ -71,13 +72,13 @@ def look_again(
         tried += sources_at(found, fwhm)
         sources = _fitted(observation, [*sources, *tried[-len(found) :]], fit_batch, settled, **options)
         settled = _together(sources, **options)
-        kept = _significant(observation, sources, old, firm, fwhm)
+        kept = _significant(observation, sources, old, firm, least)
         sources = [source if _seed(source) in old else _grown(source) for source in kept]
-    sources = _significant(observation, sources, old, firm, fwhm)
+    sources = _significant(observation, sources, old, firm, least)
     # Two that are new and lie beside each other have had the same light, until it was known how far they reach.
     settled = {group for group in settled if group <= old}
     sources = _fitted(observation, sources, fit_batch, settled, **options)
-    return _significant(observation, sources, old, firm, fwhm)
+    return _significant(observation, sources, old, firm, least)
 
 
 def _missed(
@@ -89,19 +90,15 @@ def _missed(
     *,
     most: int,
 ) -> Float[np.ndarray, "m 2"]:
-    """Peaks of the residual: the ``most`` significant of those in the light of one model, or of one patch without."""
-    from scipy.ndimage import label
-
+    """Peaks of the residual: of those in the light of one model the ``most`` significant."""
     model = total_model(sources, observation.image.shape)
     residual = matched_filter(combine(observation, observation.image - model), fwhm)
     known = np.array([*(source.position for source in sources), *(source.seed for source in tried)]).reshape(-1, 2)
     light = matched_filter(combine(observation, model), fwhm)
     found = excesses(residual, light, known, fwhm=fwhm, min_snr=min_snr)
     columns, rows = np.rint(found).astype(int).T
-    host = _brightest(observation, sources)
-    patch = cast("Any", label)((host < 0) & (residual > 0.5 * min_snr))[0]
-    hosts = np.where(host < 0, -patch, host + 1)[rows, columns]
-    few = [np.sum(hosts[:i] == host) < most for i, host in enumerate(hosts)]
+    hosts = _brightest(observation, sources)[rows, columns]
+    few = [host < 0 or np.sum(hosts[:i] == host) < most for i, host in enumerate(hosts)]
     return found[np.array(few, bool)]
 
 
@@ -150,13 +147,12 @@ def _seed(source: FrameSource) -> Seed:
 
 
 def _significant(
-    observation: Observation, sources: Sequence[FrameSource], old: set[Seed], firm: set[Seed], fwhm: float
+    observation: Observation, sources: Sequence[FrameSource], old: set[Seed], firm: set[Seed], least: float
 ) -> list[FrameSource]:
     """Those whose models are bright enough, as templates that are known, and those that stay in any case."""
     weight = np.asarray(observation.weight)
     if observation.gain is not None:
         weight = weight * sky_share(weight, total_model(sources, observation.image.shape), observation.gain)
-    least = _SIGNIFICANT * filtered_noise(gaussian_kernel(fwhm), combine(observation).correlation)
 
     def stays(source: FrameSource) -> bool:
         squares = source.part.image.astype(float) ** 2 * weight[(slice(None), *source.part.stamp)]
